@@ -1,0 +1,105 @@
+package rserpool
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+)
+
+// Protocol is the transport protocol of a transport parameter; the values are
+// the parameter types of RFC 5354, Section 3.
+type Protocol uint16
+
+// The protocols an element may be reached by.
+const (
+	DCCP    Protocol = 0x0003
+	SCTP    Protocol = 0x0004
+	TCP     Protocol = 0x0005
+	UDP     Protocol = 0x0006
+	UDPLite Protocol = 0x0007
+	Opaque  Protocol = 0x0010
+)
+
+// String returns the protocol in lower case, as in "udp-lite".
+func (p Protocol) String() string {
+	switch p {
+	case DCCP:
+		return "dccp"
+	case SCTP:
+		return "sctp"
+	case TCP:
+		return "tcp"
+	case UDP:
+		return "udp"
+	case UDPLite:
+		return "udp-lite"
+	case Opaque:
+		return "opaque"
+	}
+	return fmt.Sprintf("protocol-0x%04x", uint16(p))
+}
+
+// TransportUse tells whether a transport carries the control channel too.
+type TransportUse uint16
+
+// The transport uses of RFC 5354, Section 3.4.
+const (
+	DataOnly       TransportUse = 0
+	DataAndControl TransportUse = 1
+)
+
+// DefaultUDPPort is the UDP port of encapsulated SCTP unless a peer states
+// another one (RFC 6951, Section 5.1).
+const DefaultUDPPort = 9899
+
+// Transport says where and how somebody is reached (RFC 5354, Sections 3.3 to
+// 3.7 and 3.16). Do not change Addresses after it was handed on.
+type Transport struct {
+	Protocol    Protocol
+	Use         TransportUse
+	Port        uint16
+	UDPPort     uint16 // encapsulation port where stated, else 0: native, or DefaultUDPPort
+	ServiceCode uint32 // DCCP alone
+	Addresses   []netip.Addr
+	Opaque      string // Opaque alone
+}
+
+// String returns the transport as in "sctp 192.0.2.1,192.0.2.2:5001".
+func (t Transport) String() string {
+	if t.Protocol == Opaque {
+		return fmt.Sprintf("opaque %x", t.Opaque)
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s ", t.Protocol)
+	for i, a := range t.Addresses {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		if a.Is6() {
+			fmt.Fprintf(&b, "[%s]", a)
+		} else {
+			b.WriteString(a.String())
+		}
+	}
+	fmt.Fprintf(&b, ":%d", t.Port)
+	if t.UDPPort != 0 {
+		fmt.Fprintf(&b, "@%d", t.UDPPort)
+	}
+	return b.String()
+}
+
+// Element is a Pool Element parameter (RFC 5354, Section 3.10).
+type Element struct {
+	ID            ElementID
+	Home          RegistrarID // zero in a registration
+	Life          uint32      // registration life in the unit of the Dialect
+	UserTransport Transport
+	Policy        Policy
+	ASAPTransport *Transport // where registrars reach the element; nil where absent
+}
+
+// Server is a Server Information parameter (RFC 5354, Section 3.11).
+type Server struct {
+	ID        RegistrarID
+	Transport Transport
+}

@@ -1,0 +1,127 @@
+package pool
+
+import (
+	"log/slog"
+	"time"
+
+	rserpool "github.com/rspool/rspool"
+	"github.com/rspool/rspool/internal/transport"
+)
+
+// HostConfig describes a Host: a process's door to the pools, shared by its
+// elements and sessions. The zero value works: registrars are found by
+// announcements.
+type HostConfig struct {
+	// Registrars are tried in this order, as HOST:PORT or HOST:PORT@UDPPORT
+	// (the UDP port where SCTP is encapsulated, if not 9899). If empty,
+	// announcements are listened for.
+	Registrars []string
+	// Dialect decides where RFCs and deployed peers differ. If zero, Deployed.
+	Dialect rserpool.Dialect
+	// Door is the transport to use. If nil, NewHost opens a udp door at Listen
+	// and UDPPort, and closes it at the end.
+	Door transport.Door
+	// Listen is the IP address to bind, and that elements register. If empty, all.
+	Listen string
+	// UDPPort encapsulates SCTP. If zero, any free port.
+	UDPPort int
+	// Log receives what an operator should know. If nil, slog.Default().
+	Log *slog.Logger
+	// MaxHandleLength is the longest pool handle accepted, in bytes. If zero, 32.
+	MaxHandleLength int
+
+	// Announcements listens to multicast announcements even where Registrars
+	// are given. AnnounceGroup is the group and UDP port; if empty,
+	// 239.0.0.50:3863. AnnounceInterface is the network interface; if empty,
+	// the system's choice.
+	Announcements     bool
+	AnnounceGroup     string
+	AnnounceInterface string
+
+	// RequestTimeout is T1-ENRPrequest: how long a registrar may take to answer
+	// a resolution. If zero, 15 s in the RFC dialect and 3 s in the deployed one.
+	RequestTimeout time.Duration
+	// MaxRequestRetransmit is MAX-REQUEST-RETRANSMIT. If zero, 2.
+	MaxRequestRetransmit int
+	// HuntTimeout is T5-Serverhunt, the time for one round over at most three
+	// registrars, doubled up to HuntMaxTimeout (RETRAN-MAX). If zero, 10 s and 60 s.
+	HuntTimeout, HuntMaxTimeout time.Duration
+	// AnnounceTimeout is T7-ENRPoutdate: how long an announced registrar is
+	// remembered. If zero, 5 s.
+	AnnounceTimeout time.Duration
+}
+
+// ElementConfig describes an element (RFC 5352, Section 3.1).
+type ElementConfig struct {
+	// Host is the process's door. If nil, Listen makes one of HostConfig and
+	// closes it with the element.
+	Host       *Host
+	HostConfig HostConfig
+
+	// ID identifies the element in its pool. If zero, a random one is drawn.
+	ID rserpool.ElementID
+	// Policy is what the element registers: the pool's policy and the
+	// element's own values. If zero, round robin.
+	Policy rserpool.Policy
+	// Port is the SCTP port of the service. If zero, any free port.
+	Port uint16
+	// DataOnly registers a transport without control channel: no cookies and
+	// no business cards.
+	DataOnly bool
+	// Transport replaces the registered user transport: for a service that
+	// the program runs itself, by TCP, UDP or another protocol. If nil, the
+	// element's own SCTP endpoint is registered.
+	Transport *rserpool.Transport
+
+	// Life is the registration life asked for. If zero, 15 min in the RFC
+	// dialect and three times Reregister in the deployed one.
+	Life time.Duration
+	// Reregister is T4-reregistration. If zero, the smaller of 10 min and Life
+	// less 20 s, and at least a third of Life; 30 s where Life is zero too.
+	Reregister time.Duration
+	// RegisterTimeout is T2-registration, DeregisterTimeout is
+	// T3-deregistration. If zero, 30 s.
+	RegisterTimeout, DeregisterTimeout time.Duration
+	// MaxRegisterAttempts is MAX-REG-ATTEMPT, after which Listen fails. If
+	// zero, 2. An element that was registered once never gives up.
+	MaxRegisterAttempts int
+	// LoadInterval is the least time between two re-registrations for a changed
+	// load; changes in between are coalesced. If zero, 100 ms.
+	LoadInterval time.Duration
+	// Backlog is the number of sessions that may wait for Accept. If zero, 128.
+	Backlog int
+	// BusinessCard is sent to each new user: the preferred order of failover
+	// (RFC 5352, Section 3.9).
+	BusinessCard []rserpool.Element
+}
+
+// UserConfig describes a pool user.
+type UserConfig struct {
+	// Host is the process's door. If nil, Dial makes one of HostConfig and
+	// closes it with the session.
+	Host       *Host
+	HostConfig HostConfig
+
+	// Items is the number of elements asked for in a resolution (handle
+	// resolution option). If zero, 1 without a cache and the registrar's
+	// choice with one.
+	Items uint32
+	// CacheTime is stale_cache_value: how long an answer serves further
+	// requests, chosen among by the pool's policy. If zero, answers are not
+	// cached.
+	CacheTime time.Duration
+	// Subscribe asks for pushed updates of cached pools (S bit).
+	Subscribe bool
+
+	// ConnectTimeout is how long an element may take to accept an
+	// association. If zero, 7.5 s.
+	ConnectTimeout time.Duration
+	// FailoverTimeout is how long a session looks for a new element before it
+	// fails. If zero, 60 s; if negative, it never gives up.
+	FailoverTimeout time.Duration
+	// FailoverDelay is the wait before the next attempt when no element was
+	// found. If zero, 250 ms.
+	FailoverDelay time.Duration
+	// NoFailover ends the session with its element.
+	NoFailover bool
+}

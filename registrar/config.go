@@ -1,0 +1,108 @@
+package registrar
+
+import (
+	"log/slog"
+	"time"
+
+	rserpool "github.com/rspool/rspool"
+	"github.com/rspool/rspool/engine"
+	"github.com/rspool/rspool/internal/transport"
+)
+
+// Config describes a registrar. The zero value works: it listens on all
+// addresses, at the assigned ports, over the embedded userland SCTP.
+type Config struct {
+	// ID identifies the registrar in its operation scope. If zero, a random
+	// one is drawn.
+	ID rserpool.RegistrarID
+	// Dialect decides where RFCs and deployed peers differ. If zero, Deployed.
+	Dialect rserpool.Dialect
+	// Door is the transport to use. If nil, New opens a udp door at Listen and
+	// UDPPort, and closes it at the end.
+	Door transport.Door
+	// Listen is the IP address to bind. If empty, all.
+	Listen string
+	// ASAPPort and ENRPPort are SCTP ports. If zero, 3863 and 9901; if
+	// negative, any free port.
+	ASAPPort, ENRPPort int
+	// UDPPort encapsulates SCTP. If zero, 9899; if negative, any free port.
+	UDPPort int
+	// Log receives what an operator should know. If nil, slog.Default().
+	Log *slog.Logger
+
+	// MaxHandleLength is the longest pool handle accepted, in bytes. If zero,
+	// 32: deployed peers abort on longer ones.
+	MaxHandleLength int
+	// MaxPools, MaxPoolElements and MaxElements bound the handlespace. If
+	// zero, 100,000, 100,000 and 1,000,000.
+	MaxPools, MaxPoolElements, MaxElements int
+	// MaxAssociations bounds the associations of peers. If zero, 50,000.
+	MaxAssociations int
+
+	// MaxItems is the number of elements in an answer where the user did not
+	// ask for a number. If zero, 3.
+	MaxItems int
+	// MaxIncrement is the number of leading elements of an answer that count
+	// as selected. If zero, the policy's own: one, or none for the random
+	// policies.
+	MaxIncrement int
+
+	// KeepAliveInterval is the mean time between keep-alives to an element,
+	// spread by 50 % to either side (RFC 5352, Section 3.5). If zero, 5 s.
+	KeepAliveInterval time.Duration
+	// KeepAliveTimeout is how long an element may take to answer one. If zero, 5 s.
+	KeepAliveTimeout time.Duration
+	// MaxBadReports is the number of unreachability reports that removes an
+	// element although it answers keep-alives (MAX-BAD-PE-REPORT, RFC 5352,
+	// Section 3.5). If zero, 3.
+	MaxBadReports int
+	// ReportInterval is the least time between two counted reports of one
+	// reporter on one element, and between two verification keep-alives to one
+	// element. If zero, 1 s.
+	ReportInterval time.Duration
+	// MinLife and MaxLife bound the registration life granted. If zero, 1 s
+	// and 24 h; a life of zero in a registration is granted DefaultLife, if
+	// zero 15 min.
+	MinLife, MaxLife, DefaultLife time.Duration
+
+	// Announce makes the registrar known by multicast.
+	Announce AnnounceConfig
+
+	// Policies are the selection policies that Pools may name. If nil, the
+	// built-in ones.
+	Policies *engine.Registry
+	// Pools configures pools by handle; the most specific pattern applies.
+	Pools []PoolConfig
+}
+
+// PoolConfig configures the pools whose handles match a pattern.
+type PoolConfig struct {
+	// Pattern is a handle, in which * stands for any bytes and ? for one. Of
+	// several patterns that match, the one with the longest literal prefix
+	// applies, then the longest.
+	Pattern string
+	// Policy names the selection policy. If empty, the one that the pool's
+	// first element registers.
+	Policy string
+	// WirePolicy is the policy type that elements must register and that
+	// users are told. If zero, that of the pool's first element.
+	WirePolicy rserpool.PolicyType
+	// MaxItems, MaxIncrement and MaxElements override those of Config where
+	// they are not zero.
+	MaxItems, MaxIncrement, MaxElements int
+}
+
+// AnnounceConfig describes server announcements (RFC 5352, Section 3.6).
+type AnnounceConfig struct {
+	// Disabled turns announcements off.
+	Disabled bool
+	// Group is the multicast group and UDP port. If empty, 239.0.0.50:3863.
+	Group string
+	// Interface is the network interface to announce on. If empty, the system's choice.
+	Interface string
+	// Interval is T6-Serverannounce, times the number of announcing
+	// registrars. If zero, 1 s.
+	Interval time.Duration
+	// TTL is the multicast time to live. If zero, 30.
+	TTL int
+}
