@@ -1,0 +1,195 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/rspool/rspool/internal/suggest"
+)
+
+// An app is one run of the program: its three streams and what the flags that
+// every command has say. Commands hang themselves into it and print through it.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+
+	output      string   // "text" or "json"
+	configPaths []string // files and folders
+	logLevel    string   // empty: the configuration's
+	logFormat   string   // empty: the configuration's
+
+	running bool // flags and arguments were accepted
+}
+
+// execute runs the command that args ask for and returns the exit code.
+func (a *app) execute(args []string) int {
+	a.output = textOutput
+	if wantsJSON(args) {
+		a.output = jsonOutput // for the errors of flags that come before -o
+	}
+	root := newRootCommand(a)
+	root.SetArgs(args)
+	root.SetIn(a.stdin)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	err := root.Execute()
+	if err == nil {
+		return exitDone
+	}
+	if !a.running {
+		err = misuse(err)
+	}
+	a.printError(err)
+	return exitCode(err)
+}
+
+// addGlobalFlags adds the flags that every command has.
+func (a *app) addGlobalFlags(root *cobra.Command) {
+	f := root.PersistentFlags()
+	f.StringArrayVar(&a.configPaths, "config", nil, "configuration `FILE` or folder; may be repeated")
+	f.StringVar(&a.logLevel, "log-level", "", "least `LEVEL` to log: debug, info, warn or error (default info)")
+	f.StringVar(&a.logFormat, "log-format", "", "`FORMAT` of the log: text or json (default text)")
+	f.VarP(newChoice(&a.output, textOutput, jsonOutput), "output", "o", "`FORMAT` of results and errors: text or json")
+}
+
+// finish gives every command of the tree what it has in common with the others.
+func (a *app) finish(cmd *cobra.Command) {
+	cmd.SilenceErrors = true
+	cmd.SilenceUsage = true
+	cmd.DisableFlagsInUseLine = true
+	cmd.SetFlagErrorFunc(a.flagError)
+	if run := cmd.RunE; run != nil {
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			a.running = true
+			return run(cmd, args)
+		}
+	}
+	for _, c := range cmd.Commands() {
+		a.finish(c)
+	}
+}
+
+// group returns a command that only holds others: "rspool registrar".
+func (a *app) group(use, short, example string, commands ...*cobra.Command) *cobra.Command {
+	g := &cobra.Command{
+		Use:     use + " COMMAND",
+		Short:   short,
+		Example: example,
+		Args:    cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return a.unknownCommand(cmd, args[0])
+			}
+			return misusef("%s what: %s?", cmd.CommandPath(), strings.Join(commandNames(cmd), ", "))
+		},
+	}
+	g.AddCommand(commands...)
+	return g
+}
+
+// arguments accepts exactly the arguments named. A name in brackets is
+// optional, and one that ends in dots takes the rest: "[FILE...]".
+func arguments(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		for i, name := range names {
+			if strings.HasSuffix(strings.TrimSuffix(name, "]"), "...") {
+				if i >= len(args) && !strings.HasPrefix(name, "[") {
+					return fmt.Errorf("%s: %s is missing; see %s --help", cmd.CommandPath(), strings.TrimSuffix(name, "..."), cmd.CommandPath())
+				}
+				return nil
+			}
+			if i >= len(args) {
+				if strings.HasPrefix(name, "[") {
+					return nil
+				}
+				return fmt.Errorf("%s: %s is missing; see %s --help", cmd.CommandPath(), name, cmd.CommandPath())
+			}
+		}
+		if len(args) > len(names) {
+			return fmt.Errorf("%s: unexpected argument %q; see %s --help", cmd.CommandPath(), args[len(names)], cmd.CommandPath())
+		}
+		return nil
+	}
+}
+
+func (a *app) unknownCommand(cmd *cobra.Command, word string) error {
+	names := commandNames(cmd)
+	msg := fmt.Sprintf("unknown command %q of %s.%s", word, cmd.CommandPath(), suggest.Sentence(word, names))
+	return misusef("%s See %s --help", msg, cmd.CommandPath())
+}
+
+func (a *app) flagError(cmd *cobra.Command, err error) error {
+	hint := fmt.Sprintf("see %s --help", cmd.CommandPath())
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) {
+		var names []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+		if n := suggest.Nearest(unknown.GetSpecifiedName(), names); n != "" {
+			hint = fmt.Sprintf("did you mean --%s?", n)
+		}
+	}
+	return misusef("%s: %v; %s", cmd.CommandPath(), err, hint)
+}
+
+func commandNames(cmd *cobra.Command) []string {
+	var names []string
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			names = append(names, c.Name())
+		}
+	}
+	return names
+}
+
+// untilSignal returns a context that ends at the first SIGINT or SIGTERM. The
+// second one kills the process, as if nobody had listened. Call stop when done.
+func (a *app) untilSignal(ctx context.Context) (c context.Context, stop context.CancelFunc) {
+	c, cancel := context.WithCancel(ctx)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		select {
+		case <-signals:
+			signal.Stop(signals) // the default action from here on
+			cancel()
+		case <-c.Done():
+			signal.Stop(signals)
+		}
+	}()
+	return c, cancel
+}
+
+// choice is a flag that takes one of a few words.
+type choice struct {
+	value   *string
+	allowed []string
+}
+
+// newChoice returns a flag value for v, whose default is what v holds, or the
+// first word where v is empty.
+func newChoice(v *string, allowed ...string) *choice {
+	if *v == "" {
+		*v = allowed[0]
+	}
+	return &choice{v, allowed}
+}
+
+func (c *choice) String() string { return *c.value }
+func (c *choice) Type() string   { return strings.Join(c.allowed, "|") }
+func (c *choice) Set(s string) error {
+	if !slices.Contains(c.allowed, s) {
+		return fmt.Errorf("want %s.%s", strings.Join(c.allowed, " or "), suggest.Sentence(s, c.allowed))
+	}
+	*c.value = s
+	return nil
+}

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"golang.org/x/term"
+)
+
+// The formats of -o.
+const (
+	textOutput = "text"
+	jsonOutput = "json"
+)
+
+// print writes a result: v as JSON where -o json asks for it, else what text
+// writes.
+func (a *app) print(v any, text func(w io.Writer) error) error {
+	if a.output == jsonOutput {
+		return a.printJSON(v)
+	}
+	return text(a.stdout)
+}
+
+// printJSON writes v and a line feed. Streams of results are one object a line.
+func (a *app) printJSON(v any) error {
+	enc := json.NewEncoder(a.stdout)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+// remark tells a person something that is no result. With -o json it is silent.
+func (a *app) remark(format string, args ...any) {
+	if a.output != jsonOutput {
+		fmt.Fprintf(a.stderr, format+"\n", args...)
+	}
+}
+
+// printError writes what ended the program, for a person or for a program.
+func (a *app) printError(err error) {
+	if a.output == jsonOutput {
+		enc := json.NewEncoder(a.stderr)
+		enc.SetEscapeHTML(false)
+		_ = enc.Encode(struct {
+			Error string `json:"error"`
+			Exit  int    `json:"exit"`
+		}{err.Error(), exitCode(err)})
+		return
+	}
+	fmt.Fprintf(a.stderr, "rspool: %v\n", err)
+}
+
+// table writes rows in columns, the first row being the headings.
+func table(w io.Writer, rows [][]string) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, r := range rows {
+		fmt.Fprintln(t, strings.Join(r, "\t"))
+	}
+	return t.Flush()
+}
+
+// terminal reports whether w is one, and its size in columns and rows.
+func terminal(w io.Writer) (columns, rows int, ok bool) {
+	f, isFile := w.(*os.File)
+	if !isFile || !term.IsTerminal(int(f.Fd())) {
+		return 0, 0, false
+	}
+	columns, rows, err := term.GetSize(int(f.Fd()))
+	return columns, rows, err == nil
+}
+
+// wantsJSON reports whether the arguments ask for -o json, before they are
+// parsed: an error in them is to be printed that way too.
+func wantsJSON(args []string) bool {
+	for i, s := range args {
+		switch s {
+		case "--":
+			return false
+		case "-ojson", "-o=json", "--output=json":
+			return true
+		case "-o", "--output":
+			return i+1 < len(args) && args[i+1] == jsonOutput
+		}
+	}
+	return false
+}

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+)
+
+// newRootCommand returns the whole tree of commands.
+func newRootCommand(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "rspool",
+		Short: "Reliable Server Pooling: registrars, elements and users",
+		Long: `rspool runs Reliable Server Pooling (RSerPool, RFC 5351 to RFC 5356): registrars
+keep the handlespace, elements serve pools, users find an element and change to
+another one when theirs dies.
+
+Exit codes: 0 done, 1 failed, 2 misuse, 3 not found, 4 timed out. Results go to
+the standard output, remarks and logs to the standard error.`,
+		Example: `  rspool demo
+  rspool registrar run
+  rspool resolve EchoPool --registrar 127.0.0.1:3863`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return a.unknownCommand(cmd, args[0])
+			}
+			cmd.SetOut(a.stdout)
+			return cmd.Help()
+		},
+	}
+	a.addGlobalFlags(root)
+	root.AddCommand(
+		newVersionCommand(a),
+	)
+	a.finish(root)
+	return root
+}
