@@ -42,9 +42,19 @@ type Received struct {
 	Payload     []byte // the machine's until Step returns
 }
 
+// Endpoint is one of a role's endpoints, named for its protocol.
+type Endpoint uint8
+
+// The endpoints. Elements and users have the first only.
+const (
+	ASAPEndpoint Endpoint = iota
+	ENRPEndpoint
+)
+
 // AssociationUp says that an association was established.
 type AssociationUp struct {
 	Association AssociationID
+	Endpoint    Endpoint
 	Ticket      Ticket // of the Associate that asked for it, zero if the peer did
 	Local       transport.Address
 	Remote      transport.Address
@@ -71,6 +81,10 @@ type SendFailed struct {
 	Full        bool
 }
 
+// Writable says that an association whose Send was refused as full takes
+// messages again.
+type Writable struct{ Association AssociationID }
+
 // Heard is a datagram that arrived on a multicast group.
 type Heard struct {
 	Group   Group
@@ -82,7 +96,8 @@ type Heard struct {
 type Tick struct{}
 
 // Effect is something that the driver must do. Besides those below, each role
-// has its own.
+// has its own. A role that hands effects out as pointers, to use them again,
+// says so.
 type Effect any
 
 // Send asks for a message to be sent.
@@ -94,8 +109,9 @@ type Send struct {
 
 // Associate asks for an association; AssociationUp or AssociationFailed answers.
 type Associate struct {
-	Ticket Ticket
-	To     transport.Address
+	Ticket   Ticket
+	Endpoint Endpoint
+	To       transport.Address
 }
 
 // Shutdown asks for an association to be closed in order.
