@@ -38,6 +38,10 @@ func (k EventKind) String() string { return [...]string{"up", "restarted", "lost
 // after another and in order, Up first; calls for different associations may
 // come at once. A handler must not block: a slow one holds up its association,
 // which fills the peer's window and so slows the sender.
+//
+// A door never calls a handler from inside a call of its own methods, so that a
+// caller may hold a lock that its handler takes too; only Close waits for
+// handlers and needs the lock to be free.
 type Handler interface {
 	// Event reports a change. err says why for Lost and is nil for the others.
 	Event(a Association, kind EventKind, err error)
@@ -54,14 +58,22 @@ var (
 	ErrClosed = errors.New("association is closed")
 	// ErrTooLarge: the message exceeds what the peer or the door accepts.
 	ErrTooLarge = errors.New("message is too large")
+	// ErrInUse: the endpoint has an association with that address already. Two
+	// endpoints can have at most one; dial from another endpoint for a second.
+	ErrInUse = errors.New("association exists already; dial from another endpoint")
 )
+
+// MaxMessage is the size of the largest message that every door carries, in
+// bytes.
+const MaxMessage = 65535
 
 // Association is one end of an association. Its methods may be called at once.
 type Association interface {
 	// ID is unique among the associations of the process's doors.
 	ID() uint64
 	// Send queues a message and never blocks. The payload is copied or sent
-	// before it returns. Fails with ErrBackpressure, ErrClosed or ErrTooLarge.
+	// before it returns. Fails with ErrBackpressure, ErrClosed or ErrTooLarge;
+	// before Up with ErrBackpressure.
 	Send(m Message) error
 	// Shutdown sends what is queued and closes in order, in the background; the
 	// handler hears Closed, or Lost if the peer does not answer in time.
@@ -93,12 +105,14 @@ type EndpointConfig struct {
 type Endpoint interface {
 	// Dial begins an association and returns at once; the handler hears Up or
 	// Lost, the latter at the latest after the door's dial timeout. It fails
-	// at once only where to is malformed or the endpoint is closed.
+	// at once only where to is malformed, the endpoint is closed, or it has an
+	// association with that address already (ErrInUse).
 	Dial(to Address) (Association, error)
 	// Local is where peers reach the endpoint.
 	Local() Address
 	// Close aborts every association and frees the port. The handler hears
-	// Lost for each; when Close has returned, it hears nothing more.
+	// Lost for each; when Close has returned, it hears nothing more. It must
+	// not be called by the handler.
 	Close() error
 }
 
