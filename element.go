@@ -98,8 +98,26 @@ type Element struct {
 	ASAPTransport *Transport // where registrars reach the element; nil where absent
 }
 
+// String returns the element as in
+// "0x00000017 life=30000 policy=least-used load=0.5 sctp 192.0.2.1:5001".
+func (e Element) String() string {
+	var b strings.Builder
+	b.WriteString(e.ID.String())
+	if e.Home != 0 {
+		fmt.Fprintf(&b, " home=%s", e.Home)
+	}
+	fmt.Fprintf(&b, " life=%d policy=%s %s", e.Life, e.Policy, e.UserTransport)
+	if e.ASAPTransport != nil {
+		fmt.Fprintf(&b, " asap=%s", e.ASAPTransport)
+	}
+	return b.String()
+}
+
 // Server is a Server Information parameter (RFC 5354, Section 3.11).
 type Server struct {
 	ID        RegistrarID
 	Transport Transport
 }
+
+// String returns the server as in "0x0a000001 sctp 192.0.2.1:9901".
+func (s Server) String() string { return s.ID.String() + " " + s.Transport.String() }

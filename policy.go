@@ -1,6 +1,9 @@
 package rserpool
 
-import "fmt"
+import (
+	"fmt"
+	"strconv"
+)
 
 // Load is a share in the RFC's 32-bit form: 0 is nothing, 0xffffffff is all
 // (RFC 5356, Section 3.1).
@@ -95,6 +98,62 @@ func ParsePolicyType(s string) (PolicyType, bool) {
 // (RFC 5356, Section 7.1).
 func (t PolicyType) Private() bool { return t&0x80000000 != 0 }
 
+// PolicyField is one of the values that a policy carries.
+type PolicyField uint8
+
+// The values, named as the fields of Policy.
+const (
+	FieldWeight PolicyField = iota
+	FieldPriority
+	FieldLoad
+	FieldDegradation
+	FieldWeightDPF
+	FieldLoadDPF
+	FieldDistance
+)
+
+// String returns the field's name in lower case, as in "load_dpf".
+func (f PolicyField) String() string {
+	return [...]string{"weight", "priority", "load", "degradation", "weight_dpf", "load_dpf", "distance"}[f]
+}
+
+// Share reports whether the value is a Load, a share of 0xffffffff.
+func (f PolicyField) Share() bool {
+	return f != FieldWeight && f != FieldPriority && f != FieldDistance
+}
+
+var policyFields = map[PolicyType][]PolicyField{
+	RoundRobin:                             {},
+	WeightedRoundRobin:                     {FieldWeight},
+	Random:                                 {},
+	WeightedRandom:                         {FieldWeight},
+	Priority:                               {FieldPriority},
+	LeastUsed:                              {FieldLoad},
+	LeastUsedDegradation:                   {FieldLoad, FieldDegradation},
+	PriorityLeastUsed:                      {FieldLoad, FieldDegradation},
+	RandomizedLeastUsed:                    {FieldLoad},
+	RandomizedPriorityLeastUsed:            {FieldLoad, FieldDegradation},
+	RandomizedLeastUsedDegradation:         {FieldLoad, FieldDegradation},
+	PriorityLeastUsedDegradation:           {FieldLoad, FieldDegradation},
+	RandomizedPriorityLeastUsedDegradation: {FieldLoad, FieldDegradation},
+	WeightedRandomDPF:                      {FieldWeight, FieldWeightDPF, FieldDistance},
+	LeastUsedDPF:                           {FieldLoad, FieldLoadDPF, FieldDistance},
+	LeastUsedDegradationDPF:                {FieldLoad, FieldDegradation, FieldLoadDPF, FieldDistance},
+	PriorityLeastUsedDPF:                   {FieldLoad, FieldDegradation, FieldLoadDPF, FieldDistance},
+	PriorityLeastUsedDegradationDPF:        {FieldLoad, FieldDegradation, FieldLoadDPF, FieldDistance},
+}
+
+// Fields returns the values that the type carries, in the order in which they
+// are written, and whether this module knows the type. The slice must not be
+// changed.
+//
+// Deviation: the last two types have no deployed layout; they are written as
+// LeastUsedDegradationDPF is. See docs/deviations.md.
+func (t PolicyType) Fields() ([]PolicyField, bool) {
+	f, ok := policyFields[t]
+	return f, ok
+}
+
 // Policy is a Member Selection Policy parameter: the pool's policy and one
 // element's values for it (RFC 5354, Section 3.8; RFC 5356). Fields that the
 // type does not carry are zero. It is comparable.
@@ -108,4 +167,64 @@ type Policy struct {
 	LoadDPF     Load   // load added with each millisecond of distance
 	Distance    uint32 // milliseconds
 	Data        string // bytes of a type that this module does not know
+}
+
+// Value returns one of the policy's values.
+func (p *Policy) Value(f PolicyField) uint32 {
+	switch f {
+	case FieldWeight:
+		return p.Weight
+	case FieldPriority:
+		return p.Priority
+	case FieldLoad:
+		return uint32(p.Load)
+	case FieldDegradation:
+		return uint32(p.Degradation)
+	case FieldWeightDPF:
+		return uint32(p.WeightDPF)
+	case FieldLoadDPF:
+		return uint32(p.LoadDPF)
+	default:
+		return p.Distance
+	}
+}
+
+// SetValue changes one of the policy's values.
+func (p *Policy) SetValue(f PolicyField, v uint32) {
+	switch f {
+	case FieldWeight:
+		p.Weight = v
+	case FieldPriority:
+		p.Priority = v
+	case FieldLoad:
+		p.Load = Load(v)
+	case FieldDegradation:
+		p.Degradation = Load(v)
+	case FieldWeightDPF:
+		p.WeightDPF = Load(v)
+	case FieldLoadDPF:
+		p.LoadDPF = Load(v)
+	default:
+		p.Distance = v
+	}
+}
+
+// String returns the policy with its values, as in
+// "least-used-degradation load=0.5 degradation=0.1".
+func (p Policy) String() string {
+	fields, known := p.Type.Fields()
+	if !known {
+		return fmt.Sprintf("%s data=%x", p.Type, p.Data)
+	}
+	s := p.Type.String()
+	for _, f := range fields {
+		v := p.Value(f)
+		s += " " + f.String() + "="
+		if f.Share() {
+			s += strconv.FormatFloat(Load(v).Float64(), 'g', 4, 64)
+		} else {
+			s += strconv.FormatUint(uint64(v), 10)
+		}
+	}
+	return s
 }
