@@ -11,6 +11,7 @@ import (
 type HomeUp struct {
 	Association AssociationID
 	Registrar   rserpool.RegistrarID // zero where it has not said yet
+	Local       transport.Address    // where the registrar sees the host
 	Remote      transport.Address
 	Adopted     bool // it claimed the host by a keep-alive (RFC 5352, Section 3.4)
 }

@@ -15,7 +15,7 @@ func (m *Machine) associationUp(now time.Time, in *machine.AssociationUp) {
 			m.emit(machine.Abort{Association: in.Association, Reason: "too many associations"})
 			return
 		}
-		m.incoming[in.Association] = &waiting{remote: in.Remote, until: now.Add(maxIdle)}
+		m.incoming[in.Association] = &waiting{local: in.Local, remote: in.Remote, until: now.Add(maxIdle)}
 		return
 	}
 	s := m.attempts[in.Ticket]
@@ -24,7 +24,7 @@ func (m *Machine) associationUp(now time.Time, in *machine.AssociationUp) {
 		return
 	}
 	delete(m.attempts, in.Ticket)
-	m.setHome(now, machine.HomeUp{Association: in.Association, Registrar: s.id, Remote: in.Remote}, s)
+	m.setHome(now, machine.HomeUp{Association: in.Association, Registrar: s.id, Local: in.Local, Remote: in.Remote}, s)
 }
 
 // associationLost hunts again where it was the home's. After a restart the
@@ -64,12 +64,12 @@ func (m *Machine) adopt(now time.Time, in *machine.Adopt) {
 	if w == nil {
 		return
 	}
-	up.Remote = w.remote
+	up.Local, up.Remote = w.local, w.remote
 	delete(m.incoming, in.Association)
 	delete(m.former, in.Association)
 	m.adoptedAt = now
 	if m.home != nil {
-		m.former[m.home.Association] = &waiting{remote: m.home.Remote, until: now.Add(linger)}
+		m.former[m.home.Association] = &waiting{local: m.home.Local, remote: m.home.Remote, until: now.Add(linger)}
 	}
 	m.setHome(now, up, nil)
 }

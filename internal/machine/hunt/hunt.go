@@ -89,8 +89,8 @@ type Machine struct {
 
 // waiting is an association that is closed unless its registrar claims the host.
 type waiting struct {
-	remote transport.Address
-	until  time.Time
+	local, remote transport.Address
+	until         time.Time
 }
 
 // New returns a hunt that knows no registrar yet.
