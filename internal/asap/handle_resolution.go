@@ -1,0 +1,56 @@
+package asap
+
+import (
+	"fmt"
+
+	rserpool "github.com/rspool/rspool"
+	"github.com/rspool/rspool/internal/wire"
+)
+
+// HandleResolution is an ASAP_HANDLE_RESOLUTION message (RFC 5352, Section
+// 2.2.5): who serves this pool?
+type HandleResolution struct {
+	Subscribe bool // send further responses when the pool changes
+	Handle    rserpool.Handle
+	// Items is the number of elements wanted: zero for what the registrar
+	// chooses, wire.AllItems for as many as it would give
+	// (draft-dreibholz-rserpool-asap-hropt).
+	Items uint32
+}
+
+// Type returns TypeHandleResolution.
+func (m *HandleResolution) Type() Type { return TypeHandleResolution }
+
+func (m *HandleResolution) flags() uint8 { return flag(m.Subscribe, flagSubscribe) }
+
+func (m *HandleResolution) appendBody(b []byte) []byte {
+	b = wire.AppendHandle(b, m.Handle)
+	if m.Items != 0 {
+		b = wire.AppendItems(b, m.Items)
+	}
+	return b
+}
+
+func (m *HandleResolution) parseBody(c *wire.Cursor, flags uint8) {
+	m.Subscribe = flags&flagSubscribe != 0
+	m.Handle = c.Handle()
+	m.Items = 0
+	if c.Next() == wire.HandleResolution {
+		m.Items = c.Items()
+	}
+}
+
+// String returns the message in one line.
+func (m *HandleResolution) String() string {
+	s := fmt.Sprintf("HandleResolution %s", m.Handle)
+	if m.Subscribe {
+		s += " subscribe"
+	}
+	switch m.Items {
+	case 0:
+		return s
+	case wire.AllItems:
+		return s + " items=all"
+	}
+	return s + fmt.Sprintf(" items=%d", m.Items)
+}

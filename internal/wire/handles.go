@@ -1,0 +1,30 @@
+package wire
+
+import rserpool "github.com/rspool/rspool"
+
+// HandleCache remembers handles that were read, so that reading one again does
+// not allocate. Its size is fixed. The zero value is ready; it may be used by one
+// Cursor at a time.
+type HandleCache struct {
+	slots [1024]rserpool.Handle
+}
+
+// maxCachedHandle keeps a hostile peer from filling the cache with long handles.
+const maxCachedHandle = 64
+
+// handle returns b as a handle.
+func (h *HandleCache) handle(b []byte) rserpool.Handle {
+	if h == nil || len(b) > maxCachedHandle {
+		return rserpool.Handle(b)
+	}
+	// FNV-1a: collisions cost an allocation and nothing else.
+	hash := uint32(2166136261)
+	for _, x := range b {
+		hash = (hash ^ uint32(x)) * 16777619
+	}
+	slot := &h.slots[hash%uint32(len(h.slots))]
+	if string(*slot) != string(b) {
+		*slot = rserpool.Handle(b)
+	}
+	return *slot
+}
