@@ -130,7 +130,7 @@ func (c *Cursor) rest() []byte {
 
 func (c *Cursor) have(n int) bool {
 	if c.err == nil && c.end-c.off < n {
-		c.fail("is too short")
+		c.failShort()
 	}
 	return c.err == nil
 }
@@ -204,6 +204,15 @@ func (c *Cursor) fail(reason string) {
 		e.Cause = reportCause(rserpool.InvalidValues, c.msg[c.param:c.end])
 	}
 	c.failAt(e)
+}
+
+// failShort records that there are fewer bytes than a value needs.
+func (c *Cursor) failShort() {
+	if c.param == 0 {
+		c.fail("message is cut short")
+	} else {
+		c.fail("is too short")
+	}
 }
 
 // failUnexpected records that the parameter at the cursor stands in the wrong place.
