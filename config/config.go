@@ -1,0 +1,84 @@
+// Package config reads configuration files, checks them, and turns them into the
+// plain Go values that registrars, elements and users are made of. Every message
+// names the file, the line and the remedy.
+//
+// It starts nothing and changes nothing: no socket is opened, no policy is run,
+// and a file that it refuses has no effect.
+package config
+
+import (
+	"log/slog"
+
+	rserpool "github.com/rspool/rspool"
+	"github.com/rspool/rspool/engine"
+	"github.com/rspool/rspool/pool"
+	"github.com/rspool/rspool/registrar"
+)
+
+// Config is what the files say. Values that no file sets are zero, so that the
+// defaults of the packages hold, except where a comment says otherwise.
+type Config struct {
+	Registrar Registrar
+	Element   Element
+	User      User
+	Log       Log
+	Telemetry Telemetry
+
+	// Files are those that were read, in order.
+	Files []string
+
+	masked map[string]bool // paths of values that Show hides
+}
+
+// Registrar is the registrar block, with the pool blocks.
+type Registrar struct {
+	registrar.Config
+	// Transport is the transport asked for: "auto" or "udp".
+	Transport string
+}
+
+// Element is the element block.
+type Element struct {
+	pool.ElementConfig
+	// Pool is the handle of the pool to join, empty if the file leaves it open.
+	Pool rserpool.Handle
+	// Transport is the transport asked for: "auto" or "udp".
+	Transport string
+}
+
+// User is the user block.
+type User struct {
+	pool.UserConfig
+	// Transport is the transport asked for: "auto" or "udp".
+	Transport string
+}
+
+// Log says what is logged, and how.
+type Log struct {
+	// Level is the least level. The zero value is info.
+	Level slog.Level
+	// Format is "text" or "json". If empty, text.
+	Format string
+	// Source adds the place in the program to each line.
+	Source bool
+}
+
+// Telemetry says where metrics and health are served.
+type Telemetry struct {
+	// Listen is the HTTP address, as HOST:PORT. If empty, there is none.
+	Listen string
+}
+
+// Options say what files may refer to. The zero value works.
+type Options struct {
+	// Variables are the values of variable blocks, by name. A name that no
+	// file declares is an error.
+	Variables map[string]string
+	// Env looks up environment variables. If nil, os.LookupEnv.
+	Env func(string) (string, bool)
+	// Policies are those that pool blocks may name. If nil, the built-in ones.
+	Policies *engine.Registry
+}
+
+// Default is what holds without any file.
+func Default() *Config { return &Config{masked: map[string]bool{}} }

@@ -1,0 +1,58 @@
+package config
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+)
+
+// Error says what is wrong with configuration files.
+type Error struct {
+	diags hcl.Diagnostics
+	files map[string]*hcl.File
+}
+
+// Diagnostic is one thing that is wrong.
+type Diagnostic struct {
+	Summary string `json:"summary"`
+	Detail  string `json:"detail"`
+	File    string `json:"file,omitempty"`
+	Line    int    `json:"line,omitempty"`
+	Column  int    `json:"column,omitempty"`
+}
+
+// Error returns the first diagnostic on one line, and how many there are.
+func (e *Error) Error() string {
+	first := e.Diagnostics()[0]
+	var b strings.Builder
+	if first.File != "" {
+		fmt.Fprintf(&b, "%s:%d,%d: ", first.File, first.Line, first.Column)
+	}
+	fmt.Fprintf(&b, "%s: %s", first.Summary, first.Detail)
+	if n := len(e.diags) - 1; n > 0 {
+		fmt.Fprintf(&b, " (and %d more)", n)
+	}
+	return b.String()
+}
+
+// Diagnostics returns everything that is wrong; there is at least one.
+func (e *Error) Diagnostics() []Diagnostic {
+	out := make([]Diagnostic, len(e.diags))
+	for i, d := range e.diags {
+		out[i] = Diagnostic{Summary: d.Summary, Detail: d.Detail}
+		if d.Subject != nil {
+			out[i].File = d.Subject.Filename
+			out[i].Line = d.Subject.Start.Line
+			out[i].Column = d.Subject.Start.Column
+		}
+	}
+	return out
+}
+
+// WriteText writes every diagnostic with the lines that it is about, wrapped to
+// width columns unless that is zero, and coloured for a terminal if asked.
+func (e *Error) WriteText(w io.Writer, width uint, color bool) error {
+	return hcl.NewDiagnosticTextWriter(w, e.files, width, color).WriteDiagnostics(e.diags)
+}

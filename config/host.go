@@ -1,0 +1,77 @@
+package config
+
+import (
+	"fmt"
+	"time"
+
+	rserpool "github.com/rspool/rspool"
+	"github.com/rspool/rspool/internal/transport"
+	"github.com/rspool/rspool/pool"
+)
+
+// hostFields and hostBlocks are what element and user blocks have in common: how
+// the process finds registrars and speaks to them.
+func hostFields(h *pool.HostConfig) []field {
+	request := `"3s"`
+	if h.Dialect == rserpool.RFC {
+		request = `"15s"`
+	}
+	return []field{
+		{name: "registrars", example: `["127.0.0.1:3863"]`, doc: "Registrars, tried in this order, as IP:PORT or IP:PORT@UDPPORT. If absent, announcements are listened for.",
+			value: list("list of addresses", 100, &h.Registrars, parseRegistrar)},
+		dialectField(&h.Dialect),
+		{name: "max_handle_length", def: "32", doc: "Longest pool handle, in bytes. Deployed peers abort on more than 32.", value: size(&h.MaxHandleLength, 1, rserpool.MaxHandleLen)},
+		{name: "request_timeout", def: request, doc: "T1-ENRPrequest: how long a registrar may take to answer a resolution; 15s in the RFC dialect.", value: duration(&h.RequestTimeout, shortest, longest)},
+		{name: "max_request_retransmit", def: "2", doc: "MAX-REQUEST-RETRANSMIT: how often a request is repeated.", value: integer(&h.MaxRequestRetransmit, 1, 1000)},
+	}
+}
+
+func hostBlocks(h *pool.HostConfig, mode *string) []block {
+	return []block{
+		{
+			name: "transport",
+			doc:  "The process's own end of associations.",
+			fields: []field{
+				modeField(mode),
+				{name: "listen", example: `"192.0.2.7"`, doc: "The IP address to bind, and that elements register. If absent, all.", value: ipAddress(&h.Listen)},
+				{name: "udp_port", def: `"any"`, doc: "The UDP port that encapsulates SCTP, or \"any\" for a free one.", value: port(&h.UDPPort, 0)},
+			},
+		},
+		{
+			name: "announcements",
+			doc:  "Registrars that make themselves known by multicast.",
+			fields: []field{
+				{name: "enabled", def: "false", doc: "Listens for them even where registrars are given.", value: boolean(&h.Announcements)},
+				{name: "group", def: `"239.0.0.50:3863"`, doc: "Multicast group and UDP port.", value: group(&h.AnnounceGroup)},
+				{name: "interface", example: `"eth0"`, doc: "The network interface. If absent, the system's choice.", value: name(&h.AnnounceInterface)},
+				{name: "timeout", def: `"5s"`, doc: "T7-ENRPoutdate: how long an announced registrar is remembered.", value: duration(&h.AnnounceTimeout, shortest, longest)},
+			},
+		},
+		{
+			name: "hunt",
+			doc:  "The search for a registrar.",
+			fields: []field{
+				{name: "timeout", def: `"10s"`, doc: "T5-Serverhunt: time for one round over at most three registrars, doubled after each.", value: duration(&h.HuntTimeout, shortest, longest)},
+				{name: "max_timeout", def: `"1m"`, doc: "RETRAN-MAX: what it is doubled up to.", value: duration(&h.HuntMaxTimeout, shortest, longest)},
+			},
+			check: func() (string, string) {
+				first, last := or(h.HuntTimeout, 10*time.Second), or(h.HuntMaxTimeout, time.Minute)
+				if first > last {
+					return either("timeout", h.HuntTimeout, "max_timeout"), fmt.Sprintf("The first round, %s, is longer than the longest one, %s.", formatDuration(first), formatDuration(last))
+				}
+				return "", ""
+			},
+		},
+	}
+}
+
+func parseRegistrar(s string) (string, error) {
+	a, err := transport.ParseAddress(s)
+	if err != nil {
+		return "", err
+	}
+	if a.Port == 0 {
+		return "", fmt.Errorf("address %s: the port is 0; registrars usually have 3863", quote(s))
+	}
+	return a.String(), nil
+}

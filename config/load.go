@@ -1,0 +1,213 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclparse"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// maxFiles bounds how many files make one configuration.
+const maxFiles = 1000
+
+// Load reads the files named by paths, together, as if they were one. A path
+// that is a folder stands for the files in it, not below it: *.hcl, then
+// *.hcl.json, each in lexical order. Without any path Load returns Default.
+//
+// The error is an *Error where a file is at fault.
+func Load(paths []string, opt Options) (*Config, error) {
+	names, err := expand(paths)
+	if err != nil {
+		return nil, err
+	}
+	r := newReader(opt)
+	for _, name := range names {
+		src, err := readFile(name)
+		if err != nil {
+			return nil, err
+		}
+		r.parse(name, src)
+	}
+	return r.finish(opt)
+}
+
+// Parse reads one text as if it were the file of that name, which decides about
+// the form (*.json is JSON) and where file("x") looks.
+func Parse(name string, src []byte, opt Options) (*Config, error) {
+	if len(src) > maxFileSize {
+		return nil, tooLarge(name)
+	}
+	r := newReader(opt)
+	r.parse(name, src)
+	return r.finish(opt)
+}
+
+// expand turns folders into the files in them.
+func expand(paths []string) ([]string, error) {
+	var names []string
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		if err != nil {
+			return nil, fmt.Errorf("read configuration: %w; write a starting file with: rspool config init %s", err, path)
+		}
+		if !info.IsDir() {
+			names = append(names, filepath.Clean(path))
+			continue
+		}
+		entries, err := os.ReadDir(path)
+		if err != nil {
+			return nil, fmt.Errorf("read configuration: %w", err)
+		}
+		found := len(names)
+		for _, suffix := range []string{".hcl", ".hcl.json"} {
+			for _, e := range entries { // in lexical order
+				if strings.HasSuffix(e.Name(), suffix) && !strings.HasPrefix(e.Name(), ".") && !e.IsDir() {
+					names = append(names, filepath.Join(path, e.Name()))
+				}
+			}
+		}
+		if len(names) == found {
+			return nil, fmt.Errorf("read configuration: folder %s holds no *.hcl or *.hcl.json file", path)
+		}
+	}
+	for i, n := range names {
+		if slices.Contains(names[:i], n) {
+			return nil, fmt.Errorf("read configuration: %s is named twice", n)
+		}
+	}
+	if len(names) > maxFiles {
+		return nil, fmt.Errorf("read configuration: %d files exceed the limit of %d", len(names), maxFiles)
+	}
+	return names, nil
+}
+
+func readFile(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	defer f.Close()
+	src, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))
+	if err != nil && !errors.Is(err, fs.ErrClosed) {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	if len(src) > maxFileSize {
+		return nil, tooLarge(name)
+	}
+	return src, nil
+}
+
+func tooLarge(name string) error {
+	return fmt.Errorf("read configuration: %s is larger than 1 MiB; divide it into several files in a folder", name)
+}
+
+// A reader makes one Config of files.
+type reader struct {
+	parser *hclparse.Parser
+	bodies []*hcl.File
+	eval   *evaluator
+	diags  hcl.Diagnostics
+	masked map[string]bool
+	files  []string
+}
+
+func newReader(opt Options) *reader {
+	env := opt.Env
+	if env == nil {
+		env = os.LookupEnv
+	}
+	return &reader{
+		parser: hclparse.NewParser(),
+		masked: map[string]bool{},
+		eval: &evaluator{
+			files:     map[string]*hcl.File{},
+			env:       env,
+			variables: map[string]cty.Value{},
+			locals:    map[string]cty.Value{},
+			contexts:  map[string]*hcl.EvalContext{},
+		},
+	}
+}
+
+// parse adds one file. What is wrong with it is told by finish.
+func (r *reader) parse(name string, src []byte) {
+	isJSON := strings.HasSuffix(name, ".json")
+	check := checkNesting
+	if isJSON {
+		check = checkJSONNesting
+	}
+	r.files = append(r.files, name)
+	if d := check(src, name); d != nil {
+		r.parser.AddFile(name, &hcl.File{Bytes: src}) // for the snippet
+		r.diags = append(r.diags, d)
+		return
+	}
+	parse := r.parser.ParseHCL
+	if isJSON {
+		if len(strings.TrimSpace(string(src))) == 0 {
+			return // an empty file means defaults in either form
+		}
+		parse = r.parser.ParseJSON
+	}
+	f, diags := parse(src, name)
+	r.diags = append(r.diags, diags...)
+	if f != nil && f.Body != nil && !diags.HasErrors() {
+		r.bodies = append(r.bodies, f)
+		r.eval.files[name] = f
+	}
+}
+
+// finish decodes what was parsed.
+func (r *reader) finish(opt Options) (*Config, error) {
+	c := &Config{Files: r.files, masked: r.masked}
+	if !r.diags.HasErrors() {
+		r.decode(c, opt)
+	}
+	if len(r.diags) > 0 && r.diags.HasErrors() {
+		return nil, &Error{diags: r.diags, files: r.parser.Files()}
+	}
+	return c, nil
+}
+
+// decode sets c from the parsed files.
+func (r *reader) decode(c *Config, opt Options) {
+	singles := c.blocks()
+	schema := &hcl.BodySchema{Blocks: []hcl.BlockHeaderSchema{
+		{Type: "variable", LabelNames: []string{"name"}},
+		{Type: "locals"},
+		{Type: "pool", LabelNames: []string{"pattern"}},
+	}}
+	for _, b := range singles {
+		schema.Blocks = append(schema.Blocks, b.header())
+	}
+	content, diags := hcl.MergeFiles(r.bodies).Content(schema)
+	r.diags = append(r.diags, diags...)
+	if content == nil {
+		return
+	}
+	r.readVariables(content.Blocks.OfType("variable"), opt.Variables)
+	r.readLocals(content.Blocks.OfType("locals"))
+	if r.diags.HasErrors() {
+		return // the rest would only echo what is wrong with these
+	}
+	for i := range singles {
+		b := &singles[i]
+		if found := r.single(b.name, content.Blocks.OfType(b.name)); found != nil {
+			r.read(b, found.Body, b.name)
+		}
+	}
+	r.readPools(c, content.Blocks.OfType("pool"), opt.Policies)
+}
+
+// fail adds an error at a place.
+func (r *reader) fail(at hcl.Range, summary, detail string) {
+	r.diags = append(r.diags, &hcl.Diagnostic{Severity: hcl.DiagError, Summary: summary, Detail: detail, Subject: &at})
+}
