@@ -25,6 +25,12 @@ type HostConfig struct {
 	Listen string
 	// UDPPort encapsulates SCTP. If zero, any free port.
 	UDPPort int
+	// HeartbeatInterval is how long a peer may be silent before it is asked
+	// whether it lives, and HeartbeatRetries how often it is asked again before it
+	// is given up (HB.interval and Association.Max.Retrans of RFC 9260). If zero,
+	// 5 s and 3. They apply to the door that is opened here.
+	HeartbeatInterval time.Duration
+	HeartbeatRetries  int
 	// Log receives what an operator should know. If nil, slog.Default().
 	Log *slog.Logger
 	// MaxHandleLength is the longest pool handle accepted, in bytes. If zero, 32.
@@ -77,7 +83,8 @@ type ElementConfig struct {
 	// dialect and three times Reregister in the deployed one.
 	Life time.Duration
 	// Reregister is T4-reregistration. If zero, the smaller of 10 min and Life
-	// less 20 s, and at least a third of Life; 30 s where Life is zero too.
+	// less 20 s, and at least a third of Life; where Life is zero too, 30 s in
+	// the deployed dialect and 10 min in the RFC's.
 	Reregister time.Duration
 	// RegisterTimeout is T2-registration, DeregisterTimeout is
 	// T3-deregistration. If zero, 30 s.
@@ -90,6 +97,12 @@ type ElementConfig struct {
 	LoadInterval time.Duration
 	// Backlog is the number of sessions that may wait for Accept. If zero, 128.
 	Backlog int
+	// CookieKey signs the cookies that sessions save, so that users cannot make
+	// states up (they can read them): a cookie echo that does not carry the key's signature ends the session. All elements of the pool
+	// need the same key, of 16 bytes or more. A user may echo an old cookie again,
+	// so a state must be harmless to go back to. If empty, cookies are neither
+	// signed nor checked, as with deployed peers (RFC 5352, Section 3.8).
+	CookieKey []byte
 	// BusinessCard is sent to each new user: the preferred order of failover
 	// (RFC 5352, Section 3.9).
 	BusinessCard []rserpool.Element

@@ -27,6 +27,12 @@ type Config struct {
 	ASAPPort, ENRPPort int
 	// UDPPort encapsulates SCTP. If zero, 9899; if negative, any free port.
 	UDPPort int
+	// HeartbeatInterval is how long a peer may be silent before it is asked
+	// whether it lives, and HeartbeatRetries how often it is asked again before it
+	// is given up (HB.interval and Association.Max.Retrans of RFC 9260). If zero,
+	// 5 s and 3. They apply to the door that is opened here.
+	HeartbeatInterval time.Duration
+	HeartbeatRetries  int
 	// Log receives what an operator should know. If nil, slog.Default().
 	Log *slog.Logger
 
