@@ -1,0 +1,66 @@
+package engine
+
+import (
+	"math"
+	"time"
+
+	rserpool "github.com/rspool/rspool"
+)
+
+// Member is an element as a Selector sees it. Whoever keeps elements embeds a
+// Member in each; it belongs to one Selector at a time.
+type Member struct {
+	// The first cache line is all that sorting looks at.
+	key         float64
+	seq         uint64
+	left, right *Member
+	parent      *Member
+	prev, next  *Member
+	priority    uint32
+	stamp       uint32 // number of the last draw that returned the member
+
+	// Element holds the registered values. The engine only reads it; after a
+	// change, call Selector.Update.
+	Element *rserpool.Element
+	// Owner is what the member is embedded in. The engine does not look at it.
+	Owner any
+
+	selectionsTotal uint64
+	lastFailure     int64 // Unix time in nanoseconds, 0 for never
+	selections      uint32
+	failures        uint32
+	slot            int32 // index in Selector.members
+}
+
+// Selections returns how often the member was selected since its last
+// registration or re-registration.
+func (m *Member) Selections() uint32 { return m.selections }
+
+// SelectionsTotal returns how often the member was selected since it joined the pool.
+func (m *Member) SelectionsTotal() uint64 { return m.selectionsTotal }
+
+// Failures returns how often the member was reported unreachable since it joined
+// the pool.
+func (m *Member) Failures() uint32 { return m.failures }
+
+// LastFailure returns when the member was last reported unreachable, the zero
+// time if never.
+func (m *Member) LastFailure() time.Time {
+	if m.lastFailure == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, m.lastFailure)
+}
+
+// countSelection saturates, since wrapping would make a busy element look idle.
+func (m *Member) countSelection() {
+	if m.selections < math.MaxUint32 {
+		m.selections++
+	}
+	m.selectionsTotal++
+}
+
+// before is the order of a ranked pool: by key, then by the selection longest ago.
+func (m *Member) before(o *Member) bool {
+	return m.key < o.key || m.key == o.key && m.seq < o.seq
+}

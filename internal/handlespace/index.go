@@ -1,0 +1,150 @@
+package handlespace
+
+import (
+	"cmp"
+	"slices"
+)
+
+// blockLen is the most keys that a block of an index holds.
+const blockLen = 128
+
+// index is a sorted map: blocks of keys in ascending order, found by their first
+// keys. Finding is two searches in dense arrays, inserting moves half a block at
+// most, and there are no keys for which it is slow.
+type index[K cmp.Ordered, V any] struct {
+	firsts []K // a lower bound of each block's keys
+	blocks []block[K, V]
+}
+
+type block[K cmp.Ordered, V any] struct {
+	keys   []K
+	values []V
+}
+
+// search returns the number of keys below k.
+func search[K cmp.Ordered](keys []K, k K) int {
+	at, n := 0, len(keys)
+	for n > 1 {
+		half := n / 2
+		if keys[at+half-1] < k {
+			at += half
+		}
+		n -= half
+	}
+	if n == 1 && keys[at] < k {
+		at++
+	}
+	return at
+}
+
+// place returns the number of the block that k belongs to.
+func (x *index[K, V]) place(k K) int {
+	if len(x.firsts) == 1 {
+		return 0
+	}
+	i := search(x.firsts, k)
+	if i < len(x.firsts) && x.firsts[i] == k {
+		return i
+	}
+	return max(i-1, 0)
+}
+
+// find returns the value of k, and whether there is one.
+func (x *index[K, V]) find(k K) (V, bool) {
+	if len(x.blocks) > 0 {
+		b := &x.blocks[x.place(k)]
+		if i := search(b.keys, k); i < len(b.keys) && b.keys[i] == k {
+			return b.values[i], true
+		}
+	}
+	var none V
+	return none, false
+}
+
+// insert adds a key that is not there yet.
+func (x *index[K, V]) insert(k K, v V) {
+	if len(x.blocks) == 0 {
+		x.firsts = append(x.firsts, k)
+		x.blocks = append(x.blocks, block[K, V]{})
+	}
+	n := x.place(k)
+	b := &x.blocks[n]
+	i := search(b.keys, k)
+	if len(b.keys) == blockLen {
+		at := blockLen / 2
+		if i == blockLen && n == len(x.blocks)-1 {
+			at = blockLen // ascending keys fill their blocks
+		}
+		x.split(n, at, k)
+		if i >= at {
+			n, i = n+1, i-at
+		}
+		b = &x.blocks[n]
+	}
+	b.keys = slices.Insert(b.keys, i, k)
+	b.values = slices.Insert(b.values, i, v)
+}
+
+// split moves the keys from at on, of which k will be the first if there are
+// none, into a block behind.
+func (x *index[K, V]) split(n, at int, k K) {
+	b := &x.blocks[n]
+	var behind block[K, V]
+	if at < len(b.keys) {
+		k = b.keys[at]
+		behind.keys = append(make([]K, 0, blockLen), b.keys[at:]...)
+		behind.values = append(make([]V, 0, blockLen), b.values[at:]...)
+		b.keys = slices.Delete(b.keys, at, len(b.keys))
+		b.values = slices.Delete(b.values, at, len(b.values))
+	}
+	x.firsts = slices.Insert(x.firsts, n+1, k)
+	x.blocks = slices.Insert(x.blocks, n+1, behind)
+}
+
+// remove takes out a key that is there.
+func (x *index[K, V]) remove(k K) {
+	n := x.place(k)
+	b := &x.blocks[n]
+	i := search(b.keys, k)
+	b.keys = slices.Delete(b.keys, i, i+1)
+	b.values = slices.Delete(b.values, i, i+1)
+	if n+1 < len(x.blocks) && len(b.keys)+len(x.blocks[n+1].keys) <= blockLen/2 {
+		next := &x.blocks[n+1]
+		b.keys = append(b.keys, next.keys...)
+		b.values = append(b.values, next.values...)
+		n++
+	} else if len(b.keys) > 0 {
+		return
+	}
+	x.firsts = slices.Delete(x.firsts, n, n+1)
+	x.blocks = slices.Delete(x.blocks, n, n+1)
+}
+
+// from visits the keys that are not below k, in ascending order, until visit
+// returns false.
+func (x *index[K, V]) from(k K, visit func(K, V) bool) {
+	if len(x.blocks) == 0 {
+		return
+	}
+	n := x.place(k)
+	i := search(x.blocks[n].keys, k)
+	for ; n < len(x.blocks); n, i = n+1, 0 {
+		b := &x.blocks[n]
+		for ; i < len(b.keys); i++ {
+			if !visit(b.keys[i], b.values[i]) {
+				return
+			}
+		}
+	}
+}
+
+// all visits the values in ascending order of their keys, until visit returns false.
+func (x *index[K, V]) all(visit func(V) bool) {
+	for _, b := range x.blocks {
+		for _, v := range b.values {
+			if !visit(v) {
+				return
+			}
+		}
+	}
+}
