@@ -24,6 +24,8 @@ func (r *Registrar) block() block {
 					modeField(&r.Transport),
 					{name: "listen", example: `"192.0.2.1"`, doc: "The IP address to bind. If absent, all.", value: ipAddress(&r.Listen)},
 					{name: "udp_port", def: "9899", doc: "The UDP port that encapsulates SCTP, or \"any\" for a free one.", value: port(&r.UDPPort, -1)},
+					{name: "heartbeat_interval", def: `"5s"`, doc: "How long a peer may be silent before it is asked whether it lives.", value: duration(&r.HeartbeatInterval, shortest, longest)},
+					{name: "heartbeat_retries", def: "3", doc: "How often it is asked again before it is given up.", value: integer(&r.HeartbeatRetries, 1, 1000)},
 				},
 			},
 			r.asapBlock(),
