@@ -70,6 +70,7 @@ type AssociationFailed struct {
 type AssociationLost struct {
 	Association AssociationID
 	Orderly     bool // shut down rather than lost
+	Aborted     bool // by the peer, which is therefore alive
 	Restarted   bool // the peer lost its memory; the association itself goes on
 	Reason      string
 }
