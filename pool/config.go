@@ -97,11 +97,12 @@ type ElementConfig struct {
 	LoadInterval time.Duration
 	// Backlog is the number of sessions that may wait for Accept. If zero, 128.
 	Backlog int
-	// CookieKey signs the cookies that sessions save, so that users cannot make
-	// states up (they can read them): a cookie echo that does not carry the key's signature ends the session. All elements of the pool
-	// need the same key, of 16 bytes or more. A user may echo an old cookie again,
-	// so a state must be harmless to go back to. If empty, cookies are neither
-	// signed nor checked, as with deployed peers (RFC 5352, Section 3.8).
+	// CookieKey signs the cookies that sessions save, so that users can read
+	// them but not make them up: a cookie echo without the key's signature ends
+	// the session. All elements of the pool need the same key, of 16 bytes or
+	// more. Users may echo an old cookie, and may echo one twice. If empty,
+	// cookies are neither signed nor checked, as with deployed peers (RFC 5352,
+	// Section 3.8).
 	CookieKey []byte
 	// BusinessCard is sent to each new user: the preferred order of failover
 	// (RFC 5352, Section 3.9).

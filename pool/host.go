@@ -36,8 +36,10 @@ type Host struct {
 	closed   bool
 	links    map[machine.AssociationID]*link
 	dials    map[machine.Ticket]transport.Association
+	hunter   *hunt.Machine
 	hunt     *role
 	roles    []*role // element and user
+	elements elements
 	inputs   []pending
 	stepping bool
 	home     machine.HomeUp // zero Association: none
@@ -84,13 +86,15 @@ func NewHost(cfg *HostConfig) (*Host, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	h.cancel = cancel
 	h.mu.Lock()
-	h.hunt = h.addRole(hunt.New(hunt.Config{
+	h.hunter = hunt.New(hunt.Config{
 		Dialect:         c.Dialect,
 		Timeout:         c.HuntTimeout,
 		MaxTimeout:      c.HuntMaxTimeout,
 		AnnounceTimeout: c.AnnounceTimeout,
 		Rand:            newRand(),
-	}), nil, h.performHunt)
+	})
+	h.hunt = h.addRole(h.hunter, nil, h.performHunt)
+	h.addElements()
 	h.mu.Unlock()
 	h.asap, err = h.door.Open(transport.EndpointConfig{Listen: true, Handler: (*asapHandler)(h)})
 	if err == nil && (c.Announcements || len(servers) == 0) {

@@ -33,7 +33,7 @@ type Rehunt struct {
 }
 
 // Adopt is an effect of the element and an input of the hunt: the registrar
-// behind an association claims to be the home.
+// behind an association claims to be the home, or the home has told its name.
 type Adopt struct {
 	Association AssociationID
 	Registrar   rserpool.RegistrarID

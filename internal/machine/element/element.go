@@ -112,9 +112,10 @@ type Machine struct {
 	pools    map[rserpool.Handle]*pool
 	timers   timers
 
-	home     machine.AssociationID // zero: none
-	local    transport.Address
-	rehunted machine.AssociationID // the home that was given up already
+	home      machine.AssociationID // zero: none
+	local     transport.Address
+	registrar rserpool.RegistrarID  // the home's, zero until it has said
+	rehunted  machine.AssociationID // the home that was given up already
 
 	queue    []*element // wait for their turn to send, the first at head
 	head     int
@@ -220,7 +221,7 @@ func (m *Machine) received(now time.Time, in *machine.Received) {
 // homeUp registers every element with the new home, in the order of their tickets.
 func (m *Machine) homeUp(now time.Time, in *machine.HomeUp) {
 	m.clearFlight()
-	m.home, m.local, m.rehunted = in.Association, in.Local, 0
+	m.home, m.local, m.registrar, m.rehunted = in.Association, in.Local, in.Registrar, 0
 	m.queue, m.head = m.queue[:0], 0
 	tickets := make([]machine.Ticket, 0, len(m.elements))
 	for t := range m.elements {

@@ -101,9 +101,15 @@ func (m *Machine) keepAlive(now time.Time, a machine.AssociationID, msg *asap.Ke
 	}
 }
 
-// claimed hands a claim on to the hunt.
+// claimed hands a claim on to the hunt, and who the home is once that is known.
 func (m *Machine) claimed(a machine.AssociationID, msg *asap.KeepAlive) {
-	if msg.Home {
+	if a == m.home {
+		if m.registrar == msg.Sender {
+			return
+		}
+		m.registrar = msg.Sender
+		m.emit(machine.Adopt{Association: a, Registrar: msg.Sender})
+	} else if msg.Home {
 		m.emit(machine.Adopt{Association: a, Registrar: msg.Sender})
 	}
 }
