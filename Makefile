@@ -30,7 +30,7 @@ tidy: ## go.mod says what is used, no more
 	$(GO) mod tidy -diff
 
 bench: ## the figures that the project claims; BENCH=pattern selects, BENCHTIME sets the length
-	./test/bench/run '$(BENCH)' '$(BENCHTIME)'
+	$(GO) run ./test/bench -run '$(BENCH)' -time $(BENCHTIME)
 
 fuzz: ## every fuzz target for FUZZTIME each
 	@./test/fuzz/run '$(FUZZTIME)'
