@@ -1,8 +1,10 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -21,6 +23,24 @@ type Diagnostic struct {
 	File    string `json:"file,omitempty"`
 	Line    int    `json:"line,omitempty"`
 	Column  int    `json:"column,omitempty"`
+}
+
+// newError returns what a reader complained of, in the order of the text.
+func newError(r *reader) *Error {
+	slices.SortStableFunc(r.diags, func(a, b *hcl.Diagnostic) int {
+		fileA, byteA := r.order(a)
+		fileB, byteB := r.order(b)
+		return cmp.Or(cmp.Compare(fileA, fileB), cmp.Compare(byteA, byteB))
+	})
+	return &Error{diags: r.diags, files: r.parser.Files()}
+}
+
+// order is where a diagnostic belongs; those without a place come first.
+func (r *reader) order(d *hcl.Diagnostic) (file, offset int) {
+	if d.Subject == nil {
+		return -1, 0
+	}
+	return slices.Index(r.files, d.Subject.Filename), d.Subject.Start.Byte
 }
 
 // Error returns the first diagnostic on one line, and how many there are.

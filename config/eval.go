@@ -46,6 +46,11 @@ func (e *evaluator) value(expr hcl.Expression, diags *hcl.Diagnostics) (cty.Valu
 		return cty.NilVal, false
 	}
 	v, d := expr.Value(ctx)
+	for _, each := range d {
+		if each.Summary == "Unknown variable" {
+			each.Detail += " Text stands in quotation marks; variables begin with var. or local., as in var.region."
+		}
+	}
 	*diags = append(*diags, d...)
 	return v, !d.HasErrors() && v.IsWhollyKnown()
 }

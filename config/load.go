@@ -1,10 +1,8 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -96,7 +94,7 @@ func readFile(name string) ([]byte, error) {
 	}
 	defer f.Close()
 	src, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))
-	if err != nil && !errors.Is(err, fs.ErrClosed) {
+	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
 	}
 	if len(src) > maxFileSize {
@@ -171,8 +169,8 @@ func (r *reader) finish(opt Options) (*Config, error) {
 	if !r.diags.HasErrors() {
 		r.decode(c, opt)
 	}
-	if len(r.diags) > 0 && r.diags.HasErrors() {
-		return nil, &Error{diags: r.diags, files: r.parser.Files()}
+	if r.diags.HasErrors() {
+		return nil, newError(r)
 	}
 	return c, nil
 }
@@ -193,9 +191,10 @@ func (r *reader) decode(c *Config, opt Options) {
 	if content == nil {
 		return
 	}
+	before := len(r.diags)
 	r.readVariables(content.Blocks.OfType("variable"), opt.Variables)
 	r.readLocals(content.Blocks.OfType("locals"))
-	if r.diags.HasErrors() {
+	if r.diags[before:].HasErrors() {
 		return // the rest would only echo what is wrong with these
 	}
 	for i := range singles {

@@ -82,7 +82,7 @@ func Format(name string, src []byte) ([]byte, error) {
 	r := newReader(Options{})
 	r.parse(name, src)
 	if r.diags.HasErrors() {
-		return nil, &Error{diags: r.diags, files: r.parser.Files()}
+		return nil, newError(r)
 	}
 	return hclwrite.Format(src), nil
 }
