@@ -9,6 +9,9 @@ import (
 type Request struct {
 	// Items is the number of elements wanted.
 	Items int
+	// Preview says that nobody is about to use the answer: nothing in it
+	// counts as selected.
+	Preview bool
 }
 
 // Selector chooses among the members of one pool. It is not safe for concurrent
@@ -191,6 +194,9 @@ func (s *Selector) Select(req Request, dst []*Member) []*Member {
 	}
 	dst = s.order.choose(n, dst)
 	chosen := dst[start:]
+	if req.Preview {
+		return dst
+	}
 	for _, m := range chosen[:min(s.mark, len(chosen))] {
 		m.countSelection()
 		if s.hooks != nil {

@@ -20,6 +20,9 @@ type Pool struct {
 	policy   rserpool.PolicyType
 	protocol rserpool.Protocol
 	use      rserpool.TransportUse
+
+	// Attachment is for the owner of the Space, as Entry.Attachment is.
+	Attachment any
 }
 
 // Handle returns the pool's handle.

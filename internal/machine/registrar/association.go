@@ -1,0 +1,196 @@
+package registrar
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	rserpool "github.com/rspool/rspool"
+	"github.com/rspool/rspool/internal/machine"
+	"github.com/rspool/rspool/internal/transport"
+)
+
+// association is one peer's association: an element's life line, or a user's
+// way to ask. It lives from AssociationUp to AssociationLost, or until the
+// machine ends it; whatever arrives afterwards finds nothing.
+type association struct {
+	id       machine.AssociationID
+	endpoint machine.Endpoint
+	remote   transport.Address
+	asap     *rserpool.Transport // remote, as the elements' ASAP transport
+	since    time.Time
+	heard    time.Time
+
+	members       []*member
+	subscriptions []*subscription
+
+	// stalled is when the peer's queue was found full, zero while it takes
+	// messages.
+	stalled time.Time
+	// patience rings when a stalled peer is given up, or when an idle one may be.
+	patience alarm
+}
+
+func (m *Machine) associationUp(in *machine.AssociationUp) {
+	if m.associations[in.Association] != nil {
+		m.associationLost(&machine.AssociationLost{Association: in.Association})
+	}
+	switch {
+	case m.draining:
+		m.abort(in.Association, Draining)
+		return
+	case len(m.associations) >= m.cfg.MaxAssociations:
+		m.abort(in.Association, TooMany)
+		return
+	}
+	a := &association{id: in.Association, endpoint: in.Endpoint, since: m.now, heard: m.now}
+	a.setRemote(in.Remote)
+	a.patience.owner = a
+	m.associations[a.id] = a
+	m.await(a)
+}
+
+// setRemote keeps the peer's addresses in the form in which registrations are
+// compared with them.
+func (a *association) setRemote(remote transport.Address) {
+	a.remote = remote
+	a.remote.IPs = make([]netip.Addr, 0, len(remote.IPs))
+	for _, ip := range remote.IPs {
+		if ip = ip.Unmap().WithZone(""); !slices.Contains(a.remote.IPs, ip) {
+			a.remote.IPs = append(a.remote.IPs, ip)
+		}
+	}
+	a.asap = &rserpool.Transport{
+		Protocol:  rserpool.SCTP,
+		Port:      remote.Port,
+		UDPPort:   remote.UDPPort,
+		Addresses: a.remote.IPs,
+	}
+}
+
+// sharesAddress reports whether both associations lead to the same host, as far
+// as one can tell.
+func (a *association) sharesAddress(b *association) bool {
+	return slices.ContainsFunc(a.remote.IPs, func(ip netip.Addr) bool { return slices.Contains(b.remote.IPs, ip) })
+}
+
+// associationLost ends what depends on the association: the registrations made
+// over it and the subscriptions. After a restart the peer has forgotten both,
+// but the association goes on.
+func (m *Machine) associationLost(in *machine.AssociationLost) {
+	a := m.associations[in.Association]
+	if a == nil {
+		return
+	}
+	m.release(a)
+	if in.Restarted {
+		a.stalled = time.Time{}
+		a.heard = m.now
+		m.await(a)
+		return
+	}
+	m.forget(a)
+}
+
+// release removes the association's elements and subscriptions.
+func (m *Machine) release(a *association) {
+	for len(a.subscriptions) > 0 {
+		m.unsubscribe(a.subscriptions[len(a.subscriptions)-1])
+	}
+	for len(a.members) > 0 {
+		m.remove(a.members[len(a.members)-1], Gone)
+	}
+}
+
+// forget takes the association out.
+func (m *Machine) forget(a *association) {
+	m.alarms.clear(&a.patience)
+	delete(m.associations, a.id)
+}
+
+// end ends the association from this side. The driver still reports that it is
+// gone, which is ignored then.
+func (m *Machine) end(a *association, why AbortReason) {
+	m.release(a)
+	m.forget(a)
+	if why == Idle || why == Draining {
+		m.counters.Aborts[why]++
+		m.effect(&machine.Shutdown{Association: a.id})
+		return
+	}
+	m.abort(a.id, why)
+}
+
+func (m *Machine) abort(id machine.AssociationID, why AbortReason) {
+	m.counters.Aborts[why]++
+	m.effect(&machine.Abort{Association: id, Reason: why.String()})
+	m.observe(Observed{Event: AssociationEnded, Association: id, Detail: why.String()})
+}
+
+// sendFailed hears that a message was not sent. One that does not fit the queue
+// is lost, and so is the next: the peer must read before it is answered again.
+func (m *Machine) sendFailed(in *machine.SendFailed) {
+	a := m.associations[in.Association]
+	if a == nil || !in.Full || !a.stalled.IsZero() {
+		return
+	}
+	a.stalled = m.now
+	m.await(a)
+}
+
+func (m *Machine) writable(in *machine.Writable) {
+	if a := m.associations[in.Association]; a != nil && !a.stalled.IsZero() {
+		a.stalled = time.Time{}
+		m.await(a)
+	}
+}
+
+// await sets the alarm for what the association is due next.
+func (m *Machine) await(a *association) {
+	switch {
+	case !a.stalled.IsZero():
+		m.alarms.set(&a.patience, a.stalled.Add(m.cfg.StallTimeout))
+	case m.cfg.IdleTimeout > 0:
+		m.alarms.set(&a.patience, a.heard.Add(m.cfg.IdleTimeout))
+	default:
+		m.alarms.clear(&a.patience)
+	}
+}
+
+func (a *association) ring(m *Machine) {
+	switch idle := m.now.Sub(a.heard); {
+	case !a.stalled.IsZero():
+		m.end(a, NotReading)
+	case len(a.members) > 0 || len(a.subscriptions) > 0:
+		m.alarms.set(&a.patience, m.now.Add(m.cfg.IdleTimeout))
+	case idle < m.cfg.IdleTimeout:
+		m.await(a)
+	default:
+		m.end(a, Idle)
+	}
+}
+
+// adopt makes the member one of the association's. It may have been another's.
+func (m *Machine) adopt(a *association, e *member) {
+	if e.association == a {
+		return
+	}
+	m.disown(e)
+	e.association = a
+	e.place = len(a.members)
+	a.members = append(a.members, e)
+}
+
+// disown takes the member out of its association.
+func (m *Machine) disown(e *member) {
+	a := e.association
+	if a == nil {
+		return
+	}
+	last := a.members[len(a.members)-1]
+	a.members[e.place] = last
+	last.place = e.place
+	a.members[len(a.members)-1] = nil
+	a.members = a.members[:len(a.members)-1]
+	e.association = nil
+}

@@ -1,0 +1,121 @@
+package registrar
+
+import (
+	"time"
+
+	rserpool "github.com/rspool/rspool"
+	"github.com/rspool/rspool/internal/handlespace"
+)
+
+// pool is what the machine knows of a pool beside its elements. It lives as long
+// as the pool does in the handlespace, and then until its subscribers know that
+// it is gone.
+type pool struct {
+	space   *handlespace.Pool
+	handle  rserpool.Handle
+	updates updates
+	gone    bool
+}
+
+// member is what the machine knows of an element beside its values. It lives as
+// long as the registration.
+type member struct {
+	entry *handlespace.Entry
+	pool  *pool
+
+	association *association // over which it registered last
+	place       int          // in association.members
+
+	since   time.Time // first registration
+	updated time.Time // last registration
+	heard   time.Time // last registration or answer to a keep-alive
+	watch   watch
+	record  record
+}
+
+func (m *Machine) pool(h rserpool.Handle) *pool {
+	if p := m.space.Pool(h); p != nil {
+		return p.Attachment.(*pool)
+	}
+	return nil
+}
+
+func (m *Machine) member(h rserpool.Handle, id rserpool.ElementID) *member {
+	if e := m.space.Find(h, id); e != nil {
+		return e.Attachment.(*member)
+	}
+	return nil
+}
+
+// joined follows the registration of a new element.
+func (m *Machine) joined(a *association, entry *handlespace.Entry) {
+	p, _ := entry.Pool().Attachment.(*pool)
+	if p == nil {
+		p = &pool{space: entry.Pool(), handle: entry.Pool().Handle()}
+		p.updates.owner = p
+		p.space.Attachment = p
+		m.observe(Observed{Event: PoolCreated, Handle: p.handle, Detail: p.space.Type().String()})
+	}
+	e := &member{entry: entry, pool: p, since: m.now, updated: m.now}
+	e.watch.owner = e
+	entry.Attachment = e
+	m.adopt(a, e)
+	m.rest(e)
+	m.observe(Observed{Event: ElementJoined, Handle: p.handle, Element: entry.ID(), Association: a.id})
+	m.changed(p)
+}
+
+// renewed follows a re-registration.
+func (m *Machine) renewed(a *association, e *member, moved bool) {
+	e.updated = m.now
+	e.record = record{recent: e.record.recent[:0]}
+	if e.association != a {
+		m.counters.Moved++
+		m.adopt(a, e)
+		m.observe(Observed{Event: ElementMoved, Handle: e.pool.handle, Element: e.entry.ID(), Association: a.id})
+	}
+	m.rest(e)
+	if moved {
+		m.changed(e.pool)
+	}
+}
+
+// remove takes an element out, and its pool with the last one.
+func (m *Machine) remove(e *member, why Reason) {
+	m.counters.Removals[why]++
+	left := Observed{Event: ElementLeft, Handle: e.pool.handle, Element: e.entry.ID(), Detail: why.String()}
+	if e.association != nil {
+		left.Association = e.association.id
+	}
+	m.observe(left)
+	m.disown(e)
+	m.alarms.clear(&e.watch.alarm)
+	m.space.Remove(e.entry)
+	e.entry.Attachment = nil
+	if e.pool.space.Len() == 0 {
+		e.pool.gone = true
+		m.observe(Observed{Event: PoolEmptied, Handle: e.pool.handle})
+	}
+	m.changed(e.pool)
+}
+
+// expire removes the elements whose life has ended. The RFC demands it of the
+// home registrar (RFC 5352, Section 3.2); deployed ones leave it to keep-alives.
+func (m *Machine) expire() {
+	m.expired = m.space.Expired(m.now, m.expired[:0])
+	for _, entry := range m.expired {
+		e := entry.Attachment.(*member)
+		a, handle := e.association, e.pool.handle
+		m.remove(e, Expired)
+		m.notify(a, handle, entry.ID())
+	}
+	clear(m.expired)
+}
+
+// earlier returns the earlier of two deadlines, of which zero means never.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
