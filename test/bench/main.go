@@ -166,11 +166,8 @@ func bytesPerElement(w io.Writer, results []result) {
 			fmt.Fprintf(w, "\nMemory of an element with one IPv4 address (reference: %d bytes)\n", referenceBytes)
 			first = false
 		}
-		for unit, v := range r.Values {
-			if strings.HasPrefix(unit, "bytes/") {
-				fmt.Fprintf(w, "%s: %.0f %s (%.2fx)\n", strings.TrimPrefix(r.Name, "BytesPerElement/"), v, unit, v/referenceBytes)
-			}
-		}
+		v := r.Values["B/element"]
+		fmt.Fprintf(w, "%s: %.0f bytes (%.2fx)\n", strings.TrimPrefix(r.Name, "BytesPerElement/"), v, v/referenceBytes)
 	}
 }
 
