@@ -13,11 +13,13 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
 
+// MaxFileSize is the largest file that is read, in bytes.
+const MaxFileSize = 1 << 20
+
 // What a file may be like. The parser and the evaluation of expressions are
 // recursive, and a Go program does not survive an overflow of its stack, so the
 // nesting is measured on the tokens before the parser sees them.
 const (
-	maxFileSize = 1 << 20
 	maxNesting  = 100  // brackets, braces, templates
 	maxRun      = 1000 // operators in a row: -, !, ?:, [0], %{if}
 	maxExponent = 1024 // bits of a number's exponent: 1e300 is fine, 1e999999999 is not

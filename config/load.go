@@ -40,7 +40,7 @@ func Load(paths []string, opt Options) (*Config, error) {
 // Parse reads one text as if it were the file of that name, which decides about
 // the form (*.json is JSON) and where file("x") looks.
 func Parse(name string, src []byte, opt Options) (*Config, error) {
-	if len(src) > maxFileSize {
+	if len(src) > MaxFileSize {
 		return nil, tooLarge(name)
 	}
 	r := newReader(opt)
@@ -93,11 +93,11 @@ func readFile(name string) ([]byte, error) {
 		return nil, fmt.Errorf("read configuration: %w", err)
 	}
 	defer f.Close()
-	src, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))
+	src, err := io.ReadAll(io.LimitReader(f, MaxFileSize+1))
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
 	}
-	if len(src) > maxFileSize {
+	if len(src) > MaxFileSize {
 		return nil, tooLarge(name)
 	}
 	return src, nil

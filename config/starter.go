@@ -76,7 +76,7 @@ func writeComment(b *bytes.Buffer, text string) {
 // Format returns HCL text in the canonical form: indentation and alignment. Text
 // that is no HCL comes back with an *Error.
 func Format(name string, src []byte) ([]byte, error) {
-	if len(src) > maxFileSize {
+	if len(src) > MaxFileSize {
 		return nil, tooLarge(name)
 	}
 	r := newReader(Options{})

@@ -1,15 +1,10 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
-	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -23,10 +18,11 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 
-	output      string   // "text" or "json"
-	configPaths []string // files and folders
-	logLevel    string   // empty: the configuration's
-	logFormat   string   // empty: the configuration's
+	output      string            // "text" or "json"
+	configPaths []string          // files and folders
+	variables   map[string]string // of the configuration
+	logLevel    string            // empty: the configuration's
+	logFormat   string            // empty: the configuration's
 
 	running bool // flags and arguments were accepted
 }
@@ -57,9 +53,21 @@ func (a *app) execute(args []string) int {
 func (a *app) addGlobalFlags(root *cobra.Command) {
 	f := root.PersistentFlags()
 	f.StringArrayVar(&a.configPaths, "config", nil, "configuration `FILE` or folder; may be repeated")
-	f.StringVar(&a.logLevel, "log-level", "", "least `LEVEL` to log: debug, info, warn or error (default info)")
-	f.StringVar(&a.logFormat, "log-format", "", "`FORMAT` of the log: text or json (default text)")
-	f.VarP(newChoice(&a.output, textOutput, jsonOutput), "output", "o", "`FORMAT` of results and errors: text or json")
+	f.StringToStringVar(&a.variables, "var", nil, "`NAME=VALUE` of a configuration variable; may be repeated")
+	f.Var(&choice{&a.logLevel, []string{"debug", "info", "warn", "error"}}, "log-level", "least `LEVEL` to log: debug, info, warn or error (default info)")
+	f.Var(&choice{&a.logFormat, []string{"text", "json"}}, "log-format", "`FORMAT` of the log: text or json (default text)")
+	f.VarP(&choice{&a.output, []string{textOutput, jsonOutput}}, "output", "o", "`FORMAT` of results and errors: text or json")
+	for _, name := range []string{"output", "log-level", "log-format"} {
+		words := f.Lookup(name).Value.(*choice).allowed
+		must(root.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)))
+	}
+}
+
+// must is for what can only fail where the program contradicts itself.
+func must(err error) {
+	if err != nil {
+		panic("rspool: " + err.Error())
+	}
 }
 
 // finish gives every command of the tree what it has in common with the others.
@@ -149,47 +157,4 @@ func commandNames(cmd *cobra.Command) []string {
 		}
 	}
 	return names
-}
-
-// untilSignal returns a context that ends at the first SIGINT or SIGTERM. The
-// second one kills the process, as if nobody had listened. Call stop when done.
-func (a *app) untilSignal(ctx context.Context) (c context.Context, stop context.CancelFunc) {
-	c, cancel := context.WithCancel(ctx)
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	go func() {
-		select {
-		case <-signals:
-			signal.Stop(signals) // the default action from here on
-			cancel()
-		case <-c.Done():
-			signal.Stop(signals)
-		}
-	}()
-	return c, cancel
-}
-
-// choice is a flag that takes one of a few words.
-type choice struct {
-	value   *string
-	allowed []string
-}
-
-// newChoice returns a flag value for v, whose default is what v holds, or the
-// first word where v is empty.
-func newChoice(v *string, allowed ...string) *choice {
-	if *v == "" {
-		*v = allowed[0]
-	}
-	return &choice{v, allowed}
-}
-
-func (c *choice) String() string { return *c.value }
-func (c *choice) Type() string   { return strings.Join(c.allowed, "|") }
-func (c *choice) Set(s string) error {
-	if !slices.Contains(c.allowed, s) {
-		return fmt.Errorf("want %s.%s", strings.Join(c.allowed, " or "), suggest.Sentence(s, c.allowed))
-	}
-	*c.value = s
-	return nil
 }

@@ -17,6 +17,18 @@ const (
 	exitTimedOut = 4
 )
 
+// exitMeanings explains them in the manual.
+var exitMeanings = []struct {
+	code    int
+	meaning string
+}{
+	{exitDone, "Done."},
+	{exitFailed, "Failed."},
+	{exitMisuse, "The command line is at fault."},
+	{exitNotFound, "What was asked for does not exist."},
+	{exitTimedOut, "Nobody answered in time."},
+}
+
 // exitError is an error that ends the program with a code of its own.
 type exitError struct {
 	code int

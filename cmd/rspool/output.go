@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -9,6 +10,8 @@ import (
 	"text/tabwriter"
 
 	"golang.org/x/term"
+
+	"github.com/rspool/rspool/config"
 )
 
 // The formats of -o.
@@ -42,16 +45,30 @@ func (a *app) remark(format string, args ...any) {
 
 // printError writes what ended the program, for a person or for a program.
 func (a *app) printError(err error) {
-	if a.output == jsonOutput {
+	var files *config.Error
+	isFiles := errors.As(err, &files)
+	switch {
+	case a.output == jsonOutput:
+		out := struct {
+			Error       string              `json:"error"`
+			Exit        int                 `json:"exit"`
+			Diagnostics []config.Diagnostic `json:"diagnostics,omitempty"`
+		}{Error: err.Error(), Exit: exitCode(err)}
+		if isFiles {
+			out.Diagnostics = files.Diagnostics()
+		}
 		enc := json.NewEncoder(a.stderr)
 		enc.SetEscapeHTML(false)
-		_ = enc.Encode(struct {
-			Error string `json:"error"`
-			Exit  int    `json:"exit"`
-		}{err.Error(), exitCode(err)})
-		return
+		_ = enc.Encode(out) // there is nowhere else to complain
+	case isFiles:
+		columns, _, isTerminal := terminal(a.stderr)
+		if !isTerminal {
+			columns = 78
+		}
+		_ = files.WriteText(a.stderr, uint(columns), isTerminal)
+	default:
+		fmt.Fprintf(a.stderr, "rspool: %v\n", err)
 	}
-	fmt.Fprintf(a.stderr, "rspool: %v\n", err)
 }
 
 // table writes rows in columns, the first row being the headings.

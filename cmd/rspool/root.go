@@ -18,7 +18,8 @@ the standard output, remarks and logs to the standard error.`,
 		Example: `  rspool demo
   rspool registrar run
   rspool resolve EchoPool --registrar 127.0.0.1:3863`,
-		Args: cobra.ArbitraryArgs,
+		Args:              cobra.ArbitraryArgs,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return a.unknownCommand(cmd, args[0])
@@ -29,6 +30,9 @@ the standard output, remarks and logs to the standard error.`,
 	}
 	a.addGlobalFlags(root)
 	root.AddCommand(
+		newConfigCommand(a),
+		newCompletionCommand(a),
+		newManCommand(a),
 		newVersionCommand(a),
 	)
 	a.finish(root)
