@@ -68,6 +68,7 @@ func (x *index[K, V]) insert(k K, v V) {
 		x.blocks = append(x.blocks, block[K, V]{})
 	}
 	n := x.place(k)
+	x.firsts[n] = min(x.firsts[n], k)
 	b := &x.blocks[n]
 	i := search(b.keys, k)
 	if len(b.keys) == blockLen {
@@ -76,7 +77,7 @@ func (x *index[K, V]) insert(k K, v V) {
 			at = blockLen // ascending keys fill their blocks
 		}
 		x.split(n, at, k)
-		if i >= at {
+		if i > at || at == blockLen {
 			n, i = n+1, i-at
 		}
 		b = &x.blocks[n]
@@ -101,23 +102,40 @@ func (x *index[K, V]) split(n, at int, k K) {
 	x.blocks = slices.Insert(x.blocks, n+1, behind)
 }
 
-// remove takes out a key that is there.
+// remove takes out a key that is there. Neighbours that are half a block together
+// become one.
 func (x *index[K, V]) remove(k K) {
 	n := x.place(k)
 	b := &x.blocks[n]
 	i := search(b.keys, k)
 	b.keys = slices.Delete(b.keys, i, i+1)
 	b.values = slices.Delete(b.values, i, i+1)
-	if n+1 < len(x.blocks) && len(b.keys)+len(x.blocks[n+1].keys) <= blockLen/2 {
-		next := &x.blocks[n+1]
-		b.keys = append(b.keys, next.keys...)
-		b.values = append(b.values, next.values...)
-		n++
-	} else if len(b.keys) > 0 {
-		return
+	switch {
+	case x.sparse(n):
+		x.join(n)
+	case x.sparse(n - 1):
+		x.join(n - 1)
+	case len(x.blocks) == 1 && len(b.keys) == 0:
+		*x = index[K, V]{}
 	}
-	x.firsts = slices.Delete(x.firsts, n, n+1)
-	x.blocks = slices.Delete(x.blocks, n, n+1)
+}
+
+// sparse reports whether the blocks n and n+1 exist and should be one.
+func (x *index[K, V]) sparse(n int) bool {
+	if n < 0 || n+1 >= len(x.blocks) {
+		return false
+	}
+	a, b := len(x.blocks[n].keys), len(x.blocks[n+1].keys)
+	return a+b <= blockLen/2 || a == 0 || b == 0
+}
+
+// join moves the keys of block n+1 into block n.
+func (x *index[K, V]) join(n int) {
+	b, next := &x.blocks[n], &x.blocks[n+1]
+	b.keys = append(b.keys, next.keys...)
+	b.values = append(b.values, next.values...)
+	x.firsts = slices.Delete(x.firsts, n+1, n+2)
+	x.blocks = slices.Delete(x.blocks, n+1, n+2)
 }
 
 // from visits the keys that are not below k, in ascending order, until visit
