@@ -1,0 +1,34 @@
+package main
+
+import (
+	"github.com/spf13/pflag"
+
+	"github.com/rspool/rspool/pool"
+)
+
+// hostFlags are what every command that goes to a pool can say over its
+// configuration: where the registrars are, and the process's own end.
+type hostFlags struct {
+	registrars []string
+	listen     string
+	udpPort    int
+}
+
+func (f *hostFlags) add(flags *pflag.FlagSet) {
+	flags.StringArrayVar(&f.registrars, "registrar", nil, "`ADDRESS` of a registrar, as HOST:PORT or HOST:PORT@UDPPORT; may be repeated (default: those that announce themselves)")
+	flags.StringVar(&f.listen, "listen", "", "`IP` address of the own end (default: all)")
+	flags.Var(&portFlag{&f.udpPort, 0}, "udp-port", "UDP port that encapsulates SCTP, or any for a free one (default any)")
+}
+
+// apply lets the flags that were given win over the configuration.
+func (f *hostFlags) apply(flags *pflag.FlagSet, h *pool.HostConfig) {
+	if len(f.registrars) > 0 {
+		h.Registrars = f.registrars
+	}
+	if f.listen != "" {
+		h.Listen = f.listen
+	}
+	if flags.Changed("udp-port") {
+		h.UDPPort = f.udpPort
+	}
+}
