@@ -86,7 +86,7 @@ func (c *Cursor) Next() ParameterType {
 		n := int(binary.BigEndian.Uint16(c.msg[c.off+2:]))
 		switch {
 		case n < headerLen:
-			c.failAt(&Error{Cause: rserpool.Cause{Code: rserpool.InvalidValues}, Offset: c.off, Parameter: t, Reason: "length is less than its header"})
+			c.failAt(&Error{Cause: rserpool.Cause{Code: rserpool.InvalidValues}, Offset: c.off, Parameter: t, Reason: "has a length less than its header"})
 		case n > c.end-c.off:
 			c.failAt(&Error{Cause: rserpool.Cause{Code: rserpool.InvalidValues}, Offset: c.off, Parameter: t, Reason: "reaches beyond the end of what contains it"})
 		case t.Known():

@@ -27,7 +27,7 @@ func (e *Error) Error() string {
 	if e.Parameter == 0 {
 		return fmt.Sprintf("offset %d: %s", e.Offset, e.Reason)
 	}
-	return fmt.Sprintf("offset %d: %s: %s", e.Offset, e.Parameter, e.Reason)
+	return fmt.Sprintf("offset %d: %s %s", e.Offset, e.Parameter, e.Reason)
 }
 
 // Report returns the operation error that answers the message, or nil where it

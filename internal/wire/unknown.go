@@ -54,9 +54,9 @@ func (c *Cursor) unknown(t ParameterType, n int) {
 	part := c.msg[c.off : c.off+n]
 	switch t.Action() {
 	case Discard:
-		c.failAt(&Error{Silent: true, Cause: reportCause(rserpool.UnrecognizedParameter, part), Offset: c.off, Parameter: t, Reason: "unrecognized, and its type demands to discard the message silently"})
+		c.failAt(&Error{Silent: true, Cause: reportCause(rserpool.UnrecognizedParameter, part), Offset: c.off, Parameter: t, Reason: "is not recognized, and its type has the message discarded silently"})
 	case DiscardAndReport:
-		c.failAt(&Error{Cause: reportCause(rserpool.UnrecognizedParameter, part), Offset: c.off, Parameter: t, Reason: "unrecognized, and its type demands to discard the message"})
+		c.failAt(&Error{Cause: reportCause(rserpool.UnrecognizedParameter, part), Offset: c.off, Parameter: t, Reason: "is not recognized, and its type has the message discarded"})
 	case SkipAndReport:
 		if len(c.reports) < maxReports {
 			c.reports = append(c.reports, reportCause(rserpool.UnrecognizedParameter, part))
