@@ -29,6 +29,7 @@ type Host struct {
 	group  transport.Group // nil unless announcements are listened for
 	cancel context.CancelFunc
 	work   sync.WaitGroup // goroutines of the host
+	once   sync.Once      // of Close
 
 	// mu owns what follows, the machines among it. It may be held in calls of
 	// the transport, but not in Endpoint.Close and Door.Close.
@@ -45,6 +46,8 @@ type Host struct {
 	home     machine.HomeUp // zero Association: none
 	why      string         // why there is no home
 	parts    map[part]struct{}
+	resolver resolver
+	left     chan struct{} // closed when the last link is gone; nil unless waited for
 }
 
 // part is what lives on a host and ends with it: a listener or a session.
@@ -95,6 +98,7 @@ func NewHost(cfg *HostConfig) (*Host, error) {
 	})
 	h.hunt = h.addRole(h.hunter, nil, h.performHunt)
 	h.addElements()
+	h.addResolver()
 	h.mu.Unlock()
 	h.asap, err = h.door.Open(transport.EndpointConfig{Listen: true, Handler: (*asapHandler)(h)})
 	if err == nil && (c.Announcements || len(servers) == 0) {
@@ -177,7 +181,12 @@ func (h *Host) dropPart(p part) {
 // Close deregisters the host's elements, ends its sessions and leaves the
 // registrar, all within two seconds. When it has returned, nothing of the host
 // is left. It may be called more than once.
-func (h *Host) Close() error {
+func (h *Host) Close() (err error) {
+	h.once.Do(func() { err = h.close() })
+	return err
+}
+
+func (h *Host) close() error {
 	ctx, done := context.WithTimeout(context.Background(), closeTime)
 	defer done()
 	for _, p := range h.beginClose() {
@@ -208,6 +217,7 @@ func (h *Host) beginClose() []part {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.closed = true
+	h.closeResolver()
 	ps := make([]part, 0, len(h.parts))
 	for p := range h.parts {
 		ps = append(ps, p)

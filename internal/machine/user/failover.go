@@ -2,6 +2,7 @@ package user
 
 import (
 	"fmt"
+	"io"
 	"slices"
 	"time"
 
@@ -110,6 +111,9 @@ func (s *Session) lost(now time.Time, in *machine.AssociationLost) {
 	case in.Restarted:
 		s.emit(machine.Abort{Association: s.association, Reason: "restarted"})
 		reason = "element restarted"
+	case in.Orderly && s.cfg.NoFailover:
+		s.end(io.EOF)
+		return
 	case in.Orderly:
 		reason = "element closed the session"
 	case !in.Aborted:

@@ -60,7 +60,8 @@ type Failover struct {
 	Resumed  bool          // To gets a cookie
 }
 
-// Ended says that the session is over: nothing follows. Err is nil after Close.
+// Ended says that the session is over: nothing follows. Err is nil after Close,
+// and io.EOF where the element has closed and there is no failover.
 type Ended struct{ Err error }
 
 type phase uint8
@@ -190,3 +191,6 @@ func (s *Session) Element() rserpool.Element { return s.element }
 
 // Control reports whether the present association has a control channel.
 func (s *Session) Control() bool { return s.element.UserTransport.Use == rserpool.DataAndControl }
+
+// Cookie returns the newest cookie, nil before the first.
+func (s *Session) Cookie() []byte { return s.control.cookie }
