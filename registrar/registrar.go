@@ -1,0 +1,214 @@
+// Package registrar runs a registrar: it gives the machine of
+// internal/machine/registrar a transport, a clock, chance and a log. A program
+// embeds one in a few lines, and rspool registrar run is such a program.
+//
+// It decides nothing about the protocol, which is the machine's, and reads no
+// files: see package config for those.
+package registrar
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	rserpool "github.com/rspool/rspool"
+	builtin "github.com/rspool/rspool/builtin-policies"
+	"github.com/rspool/rspool/engine"
+	"github.com/rspool/rspool/internal/handlespace"
+	"github.com/rspool/rspool/internal/machine"
+	role "github.com/rspool/rspool/internal/machine/registrar"
+	"github.com/rspool/rspool/internal/status"
+	"github.com/rspool/rspool/internal/transport"
+)
+
+// Registrar is a running registrar. Its methods may be called at once.
+type Registrar struct {
+	id      rserpool.RegistrarID
+	dialect rserpool.Dialect
+	log     *eventLog
+	started time.Time
+	door    transport.Door
+	owned   bool // the door was opened by New
+	asap    transport.Endpoint
+	group   transport.Group // nil without announcements
+
+	// mu guards the machine and what follows. It is held while effects are
+	// carried out, none of which blocks; see docs/decisions for the figures
+	// that a lock has against an owner goroutine.
+	mu           sync.Mutex
+	machine      *role.Machine
+	associations map[machine.AssociationID]transport.Association
+	received     machine.Received      // used for each message
+	follow       []*machine.SendFailed // what carrying effects out has led to
+	later        []func()              // what is to be done without mu
+	steps        status.Histogram
+	stepped      uint64
+	serving      bool
+	draining     bool
+	empty        chan struct{} // closed by the last association's end while draining
+	timer        *time.Timer
+	armed        time.Time // when timer fires, zero: it does not
+
+	close sync.Once
+}
+
+// drainTime bounds how long associations may take to close in order.
+const drainTime = 2 * time.Second
+
+// ErrServed is returned by Serve where it was called before.
+var ErrServed = errors.New("registrar was served before; make another")
+
+// New opens the registrar's endpoint, so that its address is known and taken.
+// Peers are answered from here on; Serve watches over them. It fails where the
+// configuration is wrong or a port is taken. Without Serve, call Close.
+func New(cfg Config) (*Registrar, error) {
+	r := &Registrar{
+		id:           cfg.ID,
+		dialect:      cfg.Dialect,
+		log:          newEventLog(cmp.Or(cfg.Log, slog.Default())),
+		started:      time.Now(),
+		door:         cfg.Door,
+		associations: map[machine.AssociationID]transport.Association{},
+		empty:        make(chan struct{}),
+	}
+	for r.id == 0 {
+		r.id = rserpool.RegistrarID(rand.Uint32())
+	}
+	policies := cfg.Policies
+	if policies == nil {
+		policies = engine.NewRegistry(builtin.All()...)
+	}
+	options, err := poolOptions(cfg.Pools, cfg.MaxIncrement, policies)
+	if err != nil {
+		return nil, fmt.Errorf("registrar: %w", err)
+	}
+	r.mu.Lock() // peers that are quick wait until the machine is there
+	if err = r.open(&cfg); err == nil {
+		r.machine = r.newMachine(&cfg, policies, options)
+	}
+	r.mu.Unlock()
+	if err != nil {
+		_ = r.shut() // the first error counts
+		return nil, fmt.Errorf("registrar: %w", err)
+	}
+	return r, nil
+}
+
+func (r *Registrar) newMachine(cfg *Config, policies *engine.Registry, options func(rserpool.Handle) handlespace.Options) *role.Machine {
+	interval := cfg.Announce.Interval
+	if r.group == nil {
+		interval = -1
+	}
+	return role.New(role.Config{
+		ID:                r.id,
+		Dialect:           cfg.Dialect,
+		Rand:              rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
+		ASAPAddress:       r.announced(),
+		MaxHandleLength:   cfg.MaxHandleLength,
+		MaxPools:          cfg.MaxPools,
+		MaxPoolElements:   cfg.MaxPoolElements,
+		MaxElements:       cfg.MaxElements,
+		MaxAssociations:   cfg.MaxAssociations,
+		MaxItems:          cfg.MaxItems,
+		KeepAliveInterval: cfg.KeepAliveInterval,
+		KeepAliveTimeout:  cfg.KeepAliveTimeout,
+		MaxBadReports:     cfg.MaxBadReports,
+		ReportInterval:    cfg.ReportInterval,
+		MinLife:           cfg.MinLife,
+		MaxLife:           cfg.MaxLife,
+		DefaultLife:       cfg.DefaultLife,
+		AnnounceInterval:  interval,
+		Policies:          policies,
+		Pool:              options,
+	}, r.started)
+}
+
+// ID returns the registrar's identifier.
+func (r *Registrar) ID() rserpool.RegistrarID { return r.id }
+
+// Address returns where elements and users reach the registrar.
+func (r *Registrar) Address() transport.Address { return r.asap.Local() }
+
+// Serve runs the registrar until ctx ends. Then it stops announcing, closes the
+// associations in order, which takes two seconds at most, closes everything that
+// New opened, and returns nil. It can be called once.
+func (r *Registrar) Serve(ctx context.Context) error {
+	r.mu.Lock()
+	if r.serving || r.draining {
+		r.mu.Unlock()
+		return ErrServed
+	}
+	r.serving = true
+	r.timer = time.NewTimer(time.Hour)
+	r.arm()
+	r.mu.Unlock()
+	r.log.Info("registrar is up", "registrar", r.id, "address", r.Address().String(), "dialect", r.dialect.String(), "announcing", r.group != nil)
+	for {
+		select {
+		case <-r.timer.C:
+			r.mu.Lock()
+			r.armed = time.Time{}
+			r.step(&machine.Tick{})
+			r.unlock()
+		case <-ctx.Done():
+			r.drain()
+			return r.Close()
+		}
+	}
+}
+
+// drain ends the machine's work and waits for the associations to close.
+func (r *Registrar) drain() {
+	r.mu.Lock()
+	r.draining = true
+	open, empty := len(r.associations), r.empty
+	r.step(&role.Drain{})
+	r.unlock()
+	r.log.Info("registrar is closing", "associations", open)
+	if open > 0 {
+		bound := time.NewTimer(drainTime)
+		defer bound.Stop()
+		select {
+		case <-empty:
+		case <-bound.C:
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.timer.Stop()
+}
+
+// Close ends the registrar at once and closes everything that New opened. Serve
+// calls it; it may be called more than once.
+func (r *Registrar) Close() error {
+	var err error
+	r.close.Do(func() {
+		err = r.shut()
+		r.log.flush()
+		r.log.Info("registrar is down", "registrar", r.id)
+	})
+	return err
+}
+
+// shut closes what open has opened.
+func (r *Registrar) shut() error {
+	r.mu.Lock()
+	r.draining = true
+	r.mu.Unlock()
+	var err error
+	if r.group != nil {
+		err = r.group.Close()
+	}
+	if r.asap != nil {
+		err = errors.Join(err, r.asap.Close())
+	}
+	if r.owned && r.door != nil {
+		err = errors.Join(err, r.door.Close())
+	}
+	return err
+}
