@@ -58,6 +58,11 @@ var (
 	ErrClosed = errors.New("association is closed")
 	// ErrTooLarge: the message exceeds what the peer or the door accepts.
 	ErrTooLarge = errors.New("message is too large")
+	// ErrEmpty: SCTP has no messages without data.
+	ErrEmpty = errors.New("message is empty")
+	// ErrAborted is wrapped by the reason for Lost where the peer has aborted: it
+	// is alive, but does not want the association.
+	ErrAborted = errors.New("aborted by the peer")
 	// ErrInUse: the endpoint has an association with that address already. Two
 	// endpoints can have at most one; dial from another endpoint for a second.
 	ErrInUse = errors.New("association exists already; dial from another endpoint")
@@ -72,8 +77,8 @@ type Association interface {
 	// ID is unique among the associations of the process's doors.
 	ID() uint64
 	// Send queues a message and never blocks. The payload is copied or sent
-	// before it returns. Fails with ErrBackpressure, ErrClosed or ErrTooLarge;
-	// before Up with ErrBackpressure.
+	// before it returns. Fails with ErrBackpressure, ErrClosed, ErrTooLarge
+	// or ErrEmpty; before Up with ErrBackpressure.
 	Send(m Message) error
 	// Shutdown sends what is queued and closes in order, in the background; the
 	// handler hears Closed, or Lost if the peer does not answer in time.

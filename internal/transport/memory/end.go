@@ -177,15 +177,18 @@ func (e *end) arrive(key endKey) {
 	default:
 		o.stopTimer()
 		o.inbox = slices.DeleteFunc(o.inbox, func(it item) bool { return it.from != nil })
-		o.pending, o.full, o.state = 0, false, up
+		o.pending, o.state = 0, up
 		o.put(item{kind: transport.Restarted}, 0)
-		o.tellWritable()
 	}
 	o.peer, e.peer = e, o
 	o.stopTimer()
 	e.stopTimer()
 	e.state = up
 	e.put(item{kind: transport.Up, from: o}, n.delay())
+	for _, x := range []*end{e, o} {
+		x.full = false
+		x.tellWritable()
+	}
 }
 
 func (e *end) stopTimer() {
@@ -258,7 +261,7 @@ func (e *end) abort(reason string) {
 	if o != nil && o.state != done {
 		o.put(item{from: e, process: func() {
 			if o.peer == e {
-				o.finish(transport.Lost, fmt.Errorf("aborted by the peer: %s", reason))
+				o.finish(transport.Lost, fmt.Errorf("%w: %s", transport.ErrAborted, reason))
 			}
 		}}, e.n().delay())
 		if !e.n().reaches(e.host(), o.host()) {
@@ -284,6 +287,8 @@ func (e *end) Send(m transport.Message) error {
 		return transport.ErrClosed
 	case len(m.Payload) > transport.MaxMessage:
 		return transport.ErrTooLarge
+	case len(m.Payload) == 0:
+		return transport.ErrEmpty
 	case e.pending > 0 && e.pending+len(m.Payload) > n.cond.SendBuffer:
 		e.host().stats.Backpressure++
 		e.full = true
@@ -310,7 +315,7 @@ func (e *end) outOfTheBlue() {
 		h.stats.OutOfTheBlue++
 		e.put(item{process: func() {
 			if e.peer == nil {
-				e.finish(transport.Lost, errors.New("aborted by the peer: out of the blue"))
+				e.finish(transport.Lost, fmt.Errorf("%w: out of the blue", transport.ErrAborted))
 			}
 		}}, 2*e.n().delay())
 	}
@@ -367,7 +372,7 @@ func (e *end) RTT() time.Duration {
 func (e *end) Writable(f func()) {
 	n := e.n()
 	n.mu.Lock()
-	if e.full && e.state != done {
+	if (e.full || e.state == dialling) && e.state != done {
 		e.writable = append(e.writable, f)
 		n.mu.Unlock()
 		return
