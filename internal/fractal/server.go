@@ -1,0 +1,293 @@
+package fractal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	rserpool "github.com/rspool/rspool"
+	"github.com/rspool/rspool/pool"
+)
+
+// ServerConfig describes the service of one element. The zero value works.
+type ServerConfig struct {
+	// Capacity is the number of pixels a second that the element computes for all
+	// its sessions together. If zero, as many as the machine can.
+	Capacity float64
+	// MaxSessions is the number of sessions served at once; further ones are
+	// closed, so that their users look for another element. If zero, 16.
+	MaxSessions int
+	// CookieInterval and CookiePackets say after which time and how many data
+	// messages a session saves its state. If zero, 1 s and 10.
+	CookieInterval time.Duration
+	CookiePackets  int
+	// Load hears the share of MaxSessions in use whenever that changes. It must
+	// not block. If nil, nobody is told.
+	Load func(rserpool.Load)
+	// Log receives what an operator should know. If nil, slog.Default().
+	Log *slog.Logger
+}
+
+// Server computes images for the users of one element. Its methods may be called
+// at once.
+type Server struct {
+	cfg   ServerConfig
+	pace  *Pace
+	chunk int           // pixels computed before they are sent
+	slots chan struct{} // one for each processor
+
+	sessions sync.WaitGroup
+	mu       sync.Mutex // orders the calls of Load
+	active   int
+
+	pixels, images, refused atomic.Uint64
+}
+
+// flushInterval is the time for which computed pixels are held back at most, to
+// fill a message.
+const flushInterval = 250 * time.Millisecond
+
+// NewServer returns a server. Nothing runs until Serve.
+func NewServer(cfg ServerConfig) *Server {
+	if cfg.MaxSessions <= 0 {
+		cfg.MaxSessions = 16
+	}
+	if cfg.CookieInterval <= 0 {
+		cfg.CookieInterval = time.Second
+	}
+	if cfg.CookiePackets <= 0 {
+		cfg.CookiePackets = 10
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	s := &Server{
+		cfg: cfg, pace: NewPace(cfg.Capacity), chunk: MaxPoints,
+		// More computing goroutines than processors would make those wait that
+		// answer heartbeats and keep-alives.
+		slots: make(chan struct{}, runtime.GOMAXPROCS(0)),
+	}
+	if s.pace != nil {
+		s.chunk = min(max(int(flushInterval/s.pace.perPixel), 1), MaxPoints)
+	}
+	return s
+}
+
+// ServerStats counts what a server has done.
+type ServerStats struct {
+	Sessions int    `json:"sessions"` // now
+	Pixels   uint64 `json:"pixels"`
+	Images   uint64 `json:"images"`  // completed
+	Refused  uint64 `json:"refused"` // sessions beyond MaxSessions
+}
+
+// Stats returns the counters so far.
+func (s *Server) Stats() ServerStats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return ServerStats{Sessions: s.active, Pixels: s.pixels.Load(), Images: s.images.Load(), Refused: s.refused.Load()}
+}
+
+// Serve serves the sessions of an element. When the context ends, it ends those
+// that still run and returns nil. When the listener accepts no more, it lets them
+// finish, as long as the context lasts, and returns the listener's error.
+func (s *Server) Serve(ctx context.Context, ln *pool.Listener) error {
+	return s.serveAll(ctx, func(ctx context.Context) (serverSession, error) { return ln.Accept(ctx) })
+}
+
+func (s *Server) serveAll(ctx context.Context, accept func(context.Context) (serverSession, error)) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer s.sessions.Wait()
+	defer cancel()
+	for {
+		sn, err := accept(ctx)
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			s.sessions.Wait()
+			return err
+		}
+		if !s.enter() {
+			s.refused.Add(1)
+			s.cfg.Log.Info("session refused: all are in use", "sessions", s.cfg.MaxSessions)
+			sn.Close()
+			continue
+		}
+		s.sessions.Go(func() {
+			defer s.leave()
+			defer sn.Close()
+			err := s.serve(ctx, sn)
+			switch {
+			case errors.Is(err, ErrProtocol):
+				s.cfg.Log.Warn("session ended: the user broke the protocol", "error", err)
+			case err != nil:
+				s.cfg.Log.Debug("session ended", "error", err)
+			}
+		})
+	}
+}
+
+// enter counts a session in, unless all are in use.
+func (s *Server) enter() bool { return s.count(+1) }
+
+func (s *Server) leave() { s.count(-1) }
+
+func (s *Server) count(by int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if by > 0 && s.active >= s.cfg.MaxSessions {
+		return false
+	}
+	s.active += by
+	if s.cfg.Load != nil {
+		s.cfg.Load(rserpool.LoadOf(float64(s.active) / float64(s.cfg.MaxSessions)))
+	}
+	return true
+}
+
+// serverSession is what the server needs of a *pool.Session.
+type serverSession interface {
+	Recv(ctx context.Context) (pool.Message, error)
+	Send(ctx context.Context, m pool.Message) error
+	SaveCookie(ctx context.Context, cookie []byte) error
+	Close() error
+}
+
+// serve answers the requests of one session until it ends.
+func (s *Server) serve(ctx context.Context, sn serverSession) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	// A reader of its own notices the end of the session during a computation. A
+	// user may ask for one more image while the last one ends, not for two.
+	requests := make(chan pool.Message, 1)
+	var reader sync.WaitGroup
+	defer reader.Wait()
+	defer cancel(nil)
+	reader.Go(func() {
+		for {
+			m, err := sn.Recv(ctx)
+			if err != nil {
+				cancel(err)
+				return
+			}
+			select {
+			case requests <- m:
+			default:
+				cancel(fmt.Errorf("%w: a third request while the first one is computed", ErrProtocol))
+				return
+			}
+		}
+	})
+	for first := true; ; first = false {
+		var m pool.Message
+		select {
+		case m = <-requests:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		work, err := begin(m, first)
+		if err == nil {
+			err = s.compute(ctx, sn, work)
+		}
+		if err != nil {
+			if cause := context.Cause(ctx); cause != nil {
+				err = cause
+			}
+			return err
+		}
+		s.images.Add(1)
+	}
+}
+
+// begin returns the state in which the computation begins that a message asks for.
+func begin(m pool.Message, first bool) (Cookie, error) {
+	if m.Cookie != nil {
+		if !first {
+			return Cookie{}, fmt.Errorf("%w: cookie behind a request", ErrProtocol)
+		}
+		return ParseCookie(m.Cookie)
+	}
+	if m.PPID != PPID {
+		return Cookie{}, fmt.Errorf("%w: message with payload protocol %d: want %d", ErrProtocol, m.PPID, PPID)
+	}
+	p, err := ParseParameter(m.Data)
+	if err != nil {
+		return Cookie{}, err
+	}
+	if err := p.Check(); err != nil {
+		return Cookie{}, fmt.Errorf("%w: request: %w", ErrProtocol, err)
+	}
+	return Cookie{Parameter: p}, nil
+}
+
+// compute computes an image from the pixel that work names, and sends it.
+func (s *Server) compute(ctx context.Context, sn serverSession, work Cookie) error {
+	p, pl := work.Parameter, NewPlane(work.Parameter)
+	var (
+		points  [MaxPoints]uint32
+		message [dataLen + 4*MaxPoints]byte
+		cookie  [cookieLen]byte
+		packets = s.cfg.CookiePackets // so that the first cookie comes before the data
+		saved   time.Time
+	)
+	if work.X == p.Width {
+		work.X, work.Y = 0, work.Y+1
+	}
+	for {
+		if packets >= s.cfg.CookiePackets || time.Since(saved) >= s.cfg.CookieInterval {
+			if err := sn.SaveCookie(ctx, work.Append(cookie[:0])); err != nil {
+				return err
+			}
+			packets, saved = 0, time.Now()
+		}
+		if work.Y >= p.Height {
+			return sn.Send(ctx, pool.Message{Data: End().Append(message[:0]), PPID: PPID})
+		}
+		d := Data{X: work.X, Y: work.Y}
+		var err error
+		if d.Points, err = s.fill(ctx, &pl, &work, points[:0]); err != nil {
+			return err
+		}
+		if err := s.pace.Wait(ctx, len(d.Points)); err != nil {
+			return err
+		}
+		if err := sn.Send(ctx, pool.Message{Data: d.Append(message[:0]), PPID: PPID}); err != nil {
+			return err
+		}
+		s.pixels.Add(uint64(len(d.Points)))
+		packets++
+	}
+}
+
+// fill computes the points of one message and moves work on behind them. It takes
+// a processor for no longer than about flushInterval.
+func (s *Server) fill(ctx context.Context, pl *Plane, work *Cookie, points []uint32) ([]uint32, error) {
+	select {
+	case s.slots <- struct{}{}:
+		defer func() { <-s.slots }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	began := time.Now()
+	for len(points) < s.chunk && work.Y < pl.p.Height {
+		points = append(points, pl.Pixel(work.X, work.Y))
+		if work.X++; work.X == pl.p.Width {
+			work.X, work.Y = 0, work.Y+1
+		}
+		if len(points)%16 == 0 {
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			if time.Since(began) >= flushInterval {
+				break
+			}
+		}
+	}
+	return points, nil
+}
