@@ -1,0 +1,256 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	rserpool "github.com/rspool/rspool"
+	"github.com/rspool/rspool/internal/fractal"
+	"github.com/rspool/rspool/pool"
+)
+
+// demoConfig is the configuration of all processes unless --config names another.
+//
+//go:embed demo.hcl
+var demoConfig []byte
+
+// demo is one run of the command.
+type demo struct {
+	app      *app
+	elements int
+	kill     string
+	policy   string
+	image    imageFlags
+	tile     int
+	parallel int
+	capacity float64
+	seed     uint64
+	keep     bool
+	picture  string
+
+	rand      *rand.Rand
+	folder    string   // temporary
+	files     []string // of the configuration
+	processes *processes
+	registrar string // address
+	telemetry string // of the registrar
+	pool      []*demoElement
+	victims   int // still to be killed
+}
+
+// demoElement is one of the demo's elements.
+type demoElement struct {
+	id       rserpool.ElementID
+	capacity float64 // pixels a second
+	process  *process
+	killed   bool
+}
+
+func newDemoCommand(a *app) *cobra.Command {
+	d := &demo{app: a, picture: "mandelbrot.png"}
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "See the whole system at work, in one command",
+		Long: `Starts a registrar and elements of different capacity, each as a process of its
+own, over SCTP on 127.0.0.1; has an image computed by them; kills one that is at work
+halfway, without goodbye; finishes the image; and compares it pixel by pixel with a
+local computation. It writes the image and a second one that shows which element
+computed what, and leaves nothing else behind.
+
+--config replaces the demo's configuration, which has short timers, in all processes.
+--keep leaves the pool running to be explored, until Ctrl-C.`,
+		Example: `  rspool demo
+  rspool demo --policy round-robin --elements 8 --kill 3
+  rspool demo --keep
+  rspool demo -o json -o picture.png`,
+		Args: arguments(),
+		RunE: func(cmd *cobra.Command, _ []string) error { return d.run(cmd.Context()) },
+	}
+	flags := cmd.Flags()
+	flags.IntVar(&d.elements, "elements", 5, "`NUMBER` of elements")
+	flags.StringVar(&d.kill, "kill", "1", "`NUMBER` of elements to kill halfway, or none")
+	flags.StringVar(&d.policy, "policy", rserpool.LeastUsedDegradation.String(), "`POLICY` of the pool")
+	d.image.add(flags, "1024x768")
+	flags.IntVar(&d.tile, "tile", 64, "`PIXELS` in width and height of a tile")
+	flags.IntVar(&d.parallel, "parallel", 0, "sessions at once (default: two for each element)")
+	flags.Float64Var(&d.capacity, "capacity", 200000, "`PIXELS` a second that all elements compute together")
+	flags.Uint64Var(&d.seed, "seed", 0, "`NUMBER` that decides which element is killed (default: a random one)")
+	flags.BoolVar(&d.keep, "keep", false, "leave the pool running until Ctrl-C")
+	addPictureFlag(cmd, a, &d.picture)
+	return cmd
+}
+
+func (d *demo) run(ctx context.Context) (err error) {
+	view, policy, err := d.check()
+	if err != nil {
+		return misuse(err)
+	}
+	ctx, stop := d.app.untilSignal(ctx, slog.New(slog.DiscardHandler))
+	defer stop()
+	defer func() {
+		if err != nil && ctx.Err() != nil {
+			err = errors.New("interrupted; nothing is left behind")
+		}
+	}()
+
+	if d.folder, err = os.MkdirTemp("", "rspool-demo-"); err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(d.folder)) }()
+	if d.processes, err = newProcesses(d.folder); err != nil {
+		return err
+	}
+	defer d.processes.endAll(3 * time.Second)
+	defer func() {
+		if err != nil && ctx.Err() == nil {
+			d.showLogs()
+		}
+	}()
+
+	began := time.Now()
+	user, err := d.settings()
+	if err != nil {
+		return err
+	}
+	if err := d.start(ctx, policy); err != nil {
+		return err
+	}
+	d.app.remark("a registrar and %d elements run as processes, policy %s, after %s", d.elements, policy, milliseconds(time.Since(began)))
+	image, report, err := d.compute(ctx, view, user)
+	if err != nil {
+		return err
+	}
+	local, err := fractal.Compute(ctx, view.Parameter())
+	if err != nil {
+		return err
+	}
+	result := d.result(report, policy, image, local, time.Since(began))
+	if err := result.write(); err != nil {
+		return err
+	}
+	if err := d.app.print(result, result.text); err != nil {
+		return err
+	}
+	if result.Different > 0 {
+		return fmt.Errorf("%d pixels differ from the local computation", result.Different)
+	}
+	if d.keep {
+		return d.explore(ctx)
+	}
+	return nil
+}
+
+// check understands the flags.
+func (d *demo) check() (*fractal.View, rserpool.PolicyType, error) {
+	if d.elements < 1 || d.elements > 100 {
+		return nil, 0, fmt.Errorf("--elements %d: want 1 to 100", d.elements)
+	}
+	if d.kill != "none" {
+		n, err := strconv.Atoi(d.kill)
+		if err != nil || n < 0 || n >= d.elements {
+			return nil, 0, fmt.Errorf("--kill %s: want none, or a number below that of the elements (%d): somebody must be left", d.kill, d.elements)
+		}
+		d.victims = n
+	}
+	if d.tile < 1 || d.parallel < 0 || !(d.capacity > 0) {
+		return nil, 0, errors.New("--tile and --capacity must be positive, --parallel not negative")
+	}
+	d.parallel = cmp.Or(d.parallel, 2*d.elements)
+	if d.seed == 0 {
+		d.seed = rand.Uint64()>>32 + 1
+	}
+	d.rand = rand.New(rand.NewPCG(d.seed, 0))
+	policy, err := parsePolicy(d.policy)
+	if err != nil {
+		return nil, 0, fmt.Errorf("--policy %s: %w", d.policy, err)
+	}
+	view, err := d.image.view()
+	return view, policy, err
+}
+
+// killHalfway kills an element that is at work as soon as half of the image is
+// there, and each further one a tenth later.
+func (d *demo) killHalfway(p fractal.Progress, g *gauge) {
+	if d.victims == 0 {
+		return
+	}
+	killed := 0
+	var busy []*demoElement
+	for _, e := range d.pool {
+		if e.killed {
+			killed++
+			continue
+		}
+		if slices.ContainsFunc(p.Elements, func(r fractal.ElementReport) bool { return r.Element == e.id && r.Working > 0 }) {
+			busy = append(busy, e)
+		}
+	}
+	if len(busy) == 0 || float64(p.Pixels) < float64(p.Total)*min(0.5+0.1*float64(killed), 0.9) {
+		return
+	}
+	victim := busy[d.rand.IntN(len(busy))]
+	if err := d.processes.kill(victim.process); err != nil {
+		g.remark("%v", err)
+		return
+	}
+	victim.killed = true
+	d.victims--
+	g.remark("killed element %s at %d%%, while it was at work", victim.id, 100*p.Pixels/p.Total)
+}
+
+// showLogs prints what the children wrote last, since something has failed.
+func (d *demo) showLogs() {
+	if c := d.processes.dead(); c != nil {
+		d.app.remark("%s has ended unexpectedly: %v", c.name, c.err)
+	}
+	logs, _ := filepath.Glob(filepath.Join(d.folder, "*.log")) // the pattern is good
+	for _, name := range logs {
+		d.app.remark("--- %s\n%s", filepath.Base(name), tail(name, 10))
+	}
+}
+
+// compute has the image computed by the pool.
+func (d *demo) compute(ctx context.Context, view *fractal.View, user pool.UserConfig) (image *fractal.Image, report fractal.Report, err error) {
+	file, err := os.Create(filepath.Join(d.folder, "user.log"))
+	if err != nil {
+		return nil, report, fmt.Errorf("demo: %w", err)
+	}
+	defer file.Close()
+	log := slog.New(slog.NewTextHandler(file, nil))
+	user.HostConfig.Registrars = []string{d.registrar}
+	user.HostConfig.Listen, user.HostConfig.UDPPort = loopback, 0
+	user.HostConfig.Log = log
+	if user.Host, err = pool.NewHost(&user.HostConfig); err != nil {
+		return nil, report, err
+	}
+	defer func() { err = errors.Join(err, user.Host.Close()) }()
+	render := fractal.NewRender(view, fractal.RenderConfig{
+		User: &user, TileSize: d.tile, Parallel: d.parallel, StallTimeout: 5 * time.Second, Log: log,
+	})
+	return d.app.watchRender(ctx, render, d.killHalfway)
+}
+
+// explore leaves everything running until it is interrupted.
+func (d *demo) explore(ctx context.Context) error {
+	d.app.remark(`
+The pool goes on. In another terminal:
+  rspool resolve %s -n %d --registrar %s
+  rspool registrar status --telemetry %s
+  rspool top --telemetry %s
+  rspool user fractal -o another.png --registrar %s
+Ctrl-C ends it.`, fractal.DefaultHandle, d.elements, d.registrar, d.telemetry, d.telemetry, d.registrar)
+	<-ctx.Done()
+	return nil
+}

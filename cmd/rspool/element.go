@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	rserpool "github.com/rspool/rspool"
+	"github.com/rspool/rspool/config"
+	"github.com/rspool/rspool/internal/fractal"
+	"github.com/rspool/rspool/pool"
+)
+
+func newElementCommand(a *app) *cobra.Command {
+	const example = "  rspool element run fractal --registrar 127.0.0.1:3863"
+	return a.group("element", "Serve pools", example,
+		a.group("run", "Join a pool as an element and serve its users", example,
+			newElementFractalCommand(a),
+		),
+	)
+}
+
+func newElementFractalCommand(a *app) *cobra.Command {
+	var flags elementFlags
+	var service fractal.ServerConfig
+	cmd := &cobra.Command{
+		Use:   "fractal",
+		Short: "Compute images of Mandelbrot sets",
+		Long: `Computes images of Mandelbrot sets, pixel by pixel, and leaves a state cookie with
+the user every now and then: where this element dies, another one carries on.
+
+The element's load is the share of --max-sessions in use, which the adaptive
+policies balance. With --capacity, an element is as slow as a smaller machine
+would be. On SIGTERM it leaves its pool and gives its sessions five seconds to
+finish; those that do not continue elsewhere.`,
+		Example: `  rspool element run fractal --registrar 127.0.0.1:3863
+  rspool element run fractal --policy least-used --max-sessions 4 --capacity 50000
+  rspool element run fractal --config element.hcl --log-format json`,
+		Args: arguments(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if service.MaxSessions < 1 || service.Capacity < 0 || service.CookiePackets < 1 || service.CookieInterval < 0 {
+				return misusef("--max-sessions and --cookie-packets must be at least 1, --capacity and --cookie-interval not negative")
+			}
+			settings, err := a.settings()
+			if err != nil {
+				return err
+			}
+			if err := flags.apply(cmd.Flags(), &settings.Element); err != nil {
+				return misuse(err)
+			}
+			if settings.Element.Pool == "" {
+				settings.Element.Pool = fractal.DefaultHandle
+			}
+			if p := &settings.Element.Policy; p.Degradation == 0 && carries(p.Type, rserpool.FieldDegradation) {
+				p.Degradation = rserpool.LoadOf(1 / float64(service.MaxSessions))
+			}
+			return a.runFractal(cmd.Context(), settings, service, flags.readyFile)
+		},
+	}
+	flags.add(cmd.Flags(), fractal.DefaultHandle)
+	addFractalFlags(cmd.Flags(), &service)
+	return cmd
+}
+
+// addFractalFlags adds what the fractal service has besides other elements.
+func addFractalFlags(flags *pflag.FlagSet, service *fractal.ServerConfig) {
+	flags.Float64Var(&service.Capacity, "capacity", 0, "`PIXELS` a second computed for all sessions together (default: what the machine can)")
+	flags.IntVar(&service.MaxSessions, "max-sessions", 16, "sessions served at once; further ones are refused")
+	flags.DurationVar(&service.CookieInterval, "cookie-interval", 0, "longest time between two state cookies of a session (default 1s)")
+	flags.IntVar(&service.CookiePackets, "cookie-packets", 10, "most data messages between two state cookies of a session")
+}
+
+func carries(t rserpool.PolicyType, field rserpool.PolicyField) bool {
+	fields, _ := t.Fields()
+	return slices.Contains(fields, field)
+}
+
+// drainTime is how long the sessions of a leaving element may take to finish.
+const drainTime = 5 * time.Second
+
+// runFractal serves the pool until a signal comes or the registrars do not want
+// the element any more.
+func (a *app) runFractal(ctx context.Context, settings *config.Config, service fractal.ServerConfig, readyFile string) (err error) {
+	log := a.logger(settings.Log)
+	ctx, stop := a.untilSignal(ctx, log)
+	defer stop()
+
+	e := settings.Element.ElementConfig
+	e.HostConfig.Log = log
+	if e.Host, err = pool.NewHost(&e.HostConfig); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, e.Host.Close()) }()
+	ln, err := pool.Listen(ctx, settings.Element.Pool, &e)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, ln.Close()) }()
+	log.Info("element serves", "handle", ln.Handle(), "element", ln.ID(), "policy", e.Policy.Type)
+	if err := writeReady(readyFile, readiness{Role: "element", ID: ln.ID().String(), Pool: string(ln.Handle())}); err != nil {
+		return err
+	}
+
+	service.Log = log
+	if carries(e.Policy.Type, rserpool.FieldLoad) {
+		service.Load = ln.SetLoad
+	}
+	server := fractal.NewServer(service)
+	serving, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(serving, ln) }()
+	select {
+	case err := <-served:
+		return fmt.Errorf("element %s of %s: %w", ln.ID(), ln.Handle(), err)
+	case <-ctx.Done():
+	}
+	patience, cancel := context.WithTimeout(serving, drainTime)
+	defer cancel()
+	if err := ln.Drain(patience); err != nil {
+		log.Warn("element leaves sessions behind, which continue elsewhere", "error", err)
+	}
+	end()
+	<-served
+	stats := server.Stats()
+	log.Info("element has left", "images", stats.Images, "pixels", stats.Pixels, "refused", stats.Refused)
+	return nil
+}
