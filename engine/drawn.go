@@ -11,7 +11,6 @@ type drawn struct {
 	selector *Selector
 	policy   Drawn
 	sums     sums
-	draw     draw
 }
 
 // weigh asks the policy; in a fault the member keeps its weight.
@@ -26,7 +25,7 @@ func (o *drawn) weigh(m *Member) {
 
 func (o *drawn) add(m *Member) {
 	m.key = 1 // in case of a fault: what an average member weighs
-	if others := o.selector.length - 1; others > 0 {
+	if others := int(m.slot); others > 0 {
 		m.key = o.sums.total() / float64(others)
 	}
 	o.weigh(m)
@@ -50,19 +49,19 @@ func (o *drawn) renumbered() {
 	}
 }
 
-func (o *drawn) choose(n int, dst []*Member) []*Member {
+func (o *drawn) choose(r Request, dst []*Member) []*Member {
 	total := o.sums.total()
 	if !(total > 0) {
-		return o.draw.uniform(o.selector, n, dst)
+		return o.selector.draw(r.Items, dst)
 	}
-	o.draw.begin(o.selector)
-	start, taken := len(dst), 0.0
+	o.selector.beginDraw()
+	n, start, taken := r.Items, len(dst), 0.0
 
 	// While at most half of the weight is taken, whoever is drawn twice is drawn
 	// again: that leaves the others in proportion.
 	for tries := 8 + 4*n; n > 0 && tries > 0 && taken <= total/2; tries-- {
 		m := o.selector.members[o.sums.find(o.selector.rand.Float64()*total)]
-		if o.draw.take(m) {
+		if o.selector.take(m) {
 			taken += m.key
 			dst = append(dst, m)
 			n--

@@ -60,6 +60,13 @@ func (m *Member) countSelection() {
 	m.selectionsTotal++
 }
 
+func (m *Member) countFailure(at time.Time) {
+	if m.failures < math.MaxUint32 {
+		m.failures++
+	}
+	m.lastFailure = at.UnixNano()
+}
+
 // before is the order of a ranked pool: by key, then by the selection longest ago.
 func (m *Member) before(o *Member) bool {
 	return m.key < o.key || m.key == o.key && m.seq < o.seq

@@ -69,7 +69,7 @@ func (o *paced) selected(m *Member, seq uint64) {
 	}
 }
 
-func (o *paced) choose(n int, dst []*Member) []*Member { return o.tree.choose(n, dst) }
+func (o *paced) choose(r Request, dst []*Member) []*Member { return o.tree.choose(r.Items, dst) }
 
 func (o *paced) renumbered() {}
 

@@ -37,7 +37,7 @@ func (o *ranked) selected(m *Member, seq uint64) {
 	o.tree.move(m, k, seq)
 }
 
-func (o *ranked) choose(n int, dst []*Member) []*Member { return o.tree.choose(n, dst) }
+func (o *ranked) choose(r Request, dst []*Member) []*Member { return o.tree.choose(r.Items, dst) }
 
 func (o *ranked) renumbered() {}
 

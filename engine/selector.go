@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"iter"
 	"math/rand/v2"
 	"time"
 )
@@ -26,8 +27,9 @@ type Selector struct {
 
 	members []*Member // in order of registration; nil where one was removed
 	length  int
-	seq     uint64
+	seq     uint64 // of the latest addition or selection
 	faults  uint64
+	draws   uint32 // see Selector.draw
 }
 
 // order is what a form of policy keeps to choose quickly.
@@ -39,8 +41,9 @@ type order interface {
 	update(m *Member)
 	// selected ranks m anew after a selection that gave it a newer seq.
 	selected(m *Member, seq uint64)
-	// choose appends up to n different members, best first.
-	choose(n int, dst []*Member) []*Member
+	// choose appends up to r.Items different members, best first. There are
+	// as many in the pool, and at least one.
+	choose(r Request, dst []*Member) []*Member
 	// renumbered follows a change of slots.
 	renumbered()
 }
@@ -49,12 +52,14 @@ type order interface {
 // several selectors may share if one goroutine uses them all.
 func NewSelector(p Policy, r *rand.Rand) *Selector {
 	s := &Selector{rand: r}
-	s.use(p)
+	s.SetPolicy(p)
 	return s
 }
 
-// use makes p the policy of a Selector without members.
-func (s *Selector) use(p Policy) {
+// SetPolicy changes the policy, and with it the number of elements that count as
+// selected. All members are ranked by the new policy, whose hooks take them for
+// registered. Their counters, and who was selected longest ago, stay.
+func (s *Selector) SetPolicy(p Policy) {
 	d := p.Describe()
 	s.policy, s.inputs, s.mark = p, d.Inputs, d.Mark
 	if o, ok := p.(PerPool); ok {
@@ -65,32 +70,31 @@ func (s *Selector) use(p Policy) {
 	case Paced:
 		s.order = &paced{selector: s, policy: p}
 	case Drawn:
+		s.order = &drawn{selector: s, policy: p}
 		if d.Uniform {
 			s.order = &uniform{selector: s}
-		} else {
-			s.order = &drawn{selector: s, policy: p}
 		}
 	case Ranked:
 		s.order = &ranked{selector: s, policy: p}
 	default:
 		panic("engine: policy " + d.Name + " is neither Ranked nor Paced nor Drawn")
 	}
+	s.closeGaps()
+	for _, m := range s.members {
+		s.enter(m)
+	}
+}
+
+// enter hands m to the policy.
+func (s *Selector) enter(m *Member) {
+	if s.hooks != nil {
+		s.hooks.Registered(m)
+	}
+	s.order.add(m)
 }
 
 // Policy returns the policy in use.
 func (s *Selector) Policy() Policy { return s.policy }
-
-// SetPolicy changes the policy and ranks all members by the new one. Their
-// counters stay.
-func (s *Selector) SetPolicy(p Policy) {
-	for m := range s.All() {
-		s.order.remove(m)
-	}
-	s.use(p)
-	for m := range s.All() {
-		s.order.add(m)
-	}
-}
 
 // SetMark changes how many leading elements of an answer count as selected; see
 // Description.Mark. A new policy brings its own number.
@@ -111,10 +115,7 @@ func (s *Selector) Add(m *Member) {
 	m.seq = s.nextSeq()
 	s.members = append(s.members, m)
 	s.length++
-	if s.hooks != nil {
-		s.hooks.Registered(m)
-	}
-	s.order.add(m)
+	s.enter(m)
 }
 
 // Update ranks m anew after a re-registration, which also resets its selections.
@@ -128,8 +129,7 @@ func (s *Selector) Update(m *Member) {
 
 // Failed notes that m was reported unreachable at the time given.
 func (s *Selector) Failed(m *Member, at time.Time) {
-	m.failures++
-	m.lastFailure = at.UnixNano()
+	m.countFailure(at)
 	if s.hooks != nil {
 		s.hooks.Failed(m)
 	}
@@ -143,24 +143,27 @@ func (s *Selector) Remove(m *Member) {
 	s.order.remove(m)
 	s.members[m.slot] = nil
 	s.length--
-	if holes := len(s.members) - s.length; holes > s.length/2+fan {
-		s.compact()
+	if gaps := len(s.members) - s.length; gaps > s.length/2+fan {
+		s.closeGaps()
+		s.order.renumbered()
 	}
 	if s.hooks != nil {
 		s.hooks.Deregistered(m)
 	}
 }
 
-// compact closes the gaps that removals left. It happens after as many removals
-// as make up a share of the members, so that its cost is spread over them.
-func (s *Selector) compact() {
-	kept := make([]*Member, 0, s.length+s.length/4)
-	for m := range s.All() {
-		m.slot = int32(len(kept))
-		kept = append(kept, m)
+// closeGaps gives the members new slots without gaps. Remove does so after as many
+// removals as make up a share of the members, so that its cost is spread over them.
+func (s *Selector) closeGaps() {
+	if len(s.members) == s.length {
+		return
 	}
-	s.members = kept
-	s.order.renumbered()
+	members := make([]*Member, 0, s.length+s.length/4)
+	for m := range s.All() {
+		m.slot = int32(len(members))
+		members = append(members, m)
+	}
+	s.members = members
 }
 
 // Refresh ranks all members anew if the policy depends on any of the inputs.
@@ -174,7 +177,7 @@ func (s *Selector) Refresh(changed Inputs) {
 }
 
 // All visits the members in order of registration. They must not change meanwhile.
-func (s *Selector) All() func(yield func(*Member) bool) {
+func (s *Selector) All() iter.Seq[*Member] {
 	return func(yield func(*Member) bool) {
 		for _, m := range s.members {
 			if m != nil && !yield(m) {
@@ -185,18 +188,19 @@ func (s *Selector) All() func(yield func(*Member) bool) {
 }
 
 // Select appends up to the number of members asked for to dst, best first and
-// none twice, and counts the leading ones as selected.
-func (s *Selector) Select(req Request, dst []*Member) []*Member {
+// none twice, and counts the leading ones as selected. It finds at least one
+// where there is one.
+func (s *Selector) Select(r Request, dst []*Member) []*Member {
+	r.Items = min(r.Items, s.length)
+	if r.Items <= 0 {
+		return dst
+	}
 	start := len(dst)
-	n := min(req.Items, s.length)
-	if n <= 0 {
+	dst = s.order.choose(r, dst)
+	if r.Preview {
 		return dst
 	}
-	dst = s.order.choose(n, dst)
 	chosen := dst[start:]
-	if req.Preview {
-		return dst
-	}
 	for _, m := range chosen[:min(s.mark, len(chosen))] {
 		m.countSelection()
 		if s.hooks != nil {
