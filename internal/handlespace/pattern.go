@@ -27,7 +27,7 @@ func (p *Patterns[T]) Add(pattern string, value T) error {
 		r.prefix = i
 	}
 	for _, o := range p.rules {
-		if o.prefix == r.prefix && len(o.pattern) == len(pattern) && overlap(o.pattern, pattern) {
+		if o.prefix == r.prefix && len(o.pattern) == len(pattern) && Overlap(o.pattern, pattern) {
 			if o.pattern == pattern {
 				return fmt.Errorf("pool %q is configured twice: merge the two", pattern)
 			}
@@ -78,9 +78,9 @@ func match(pattern, s string) bool {
 	return strings.Trim(pattern[p:], "*") == ""
 }
 
-// overlap reports whether some handle matches both patterns: whether the two can
+// Overlap reports whether some handle matches both patterns: whether the two can
 // be walked through together.
-func overlap(a, b string) bool {
+func Overlap(a, b string) bool {
 	// reach[j] says whether a[:i] and b[:j] can stand for the same bytes.
 	reach := make([]bool, len(b)+1)
 	for i := 0; i <= len(a); i++ {
