@@ -3,17 +3,18 @@ package wire
 import rserpool "github.com/rspool/rspool"
 
 // OperationError reads an Operation Error parameter (RFC 5354, Section 3.12). One
-// without a cause, which the RFC does not allow, reads as an unspecified error.
+// without a cause, which the RFC does not allow, reads as an unspecified error;
+// of very many causes only the first count.
 func (c *Cursor) OperationError() *rserpool.OperationError {
 	f := c.enter(OperationError)
 	e := new(rserpool.OperationError)
-	for c.err == nil && c.end-c.off >= headerLen {
+	for c.err == nil && c.end-c.off >= headerLen && len(e.Causes) < maxCauses {
 		e.Causes = append(e.Causes, c.cause())
 	}
 	if len(e.Causes) == 0 {
 		e.Causes = []rserpool.Cause{{Code: rserpool.Unspecified}}
 	}
-	c.off = c.end // a cause is no parameter, and neither is what is left
+	c.off = c.end // what is left is no parameter
 	c.leave(f)
 	return e
 }

@@ -30,12 +30,12 @@ func MessageAction(t uint8) Action {
 	return Discard
 }
 
-// Bounds of what is reported about unrecognised parts of a message, so that the
-// report of a hostile message stays small.
+// Bounds of operation errors, so that what a hostile message has reported about
+// it, and what one that is such a report makes us remember, stays small.
 //
-// Deviation: RFC 5354, Section 3.12 has no bound; see docs/deviations.md.
+// Deviation: RFC 5354, Section 3.12 has no bounds; see docs/deviations.md.
 const (
-	maxReports    = 16   // causes; further parameters are not reported
+	maxCauses     = 16   // in one operation error; further ones are left out
 	maxReportInfo = 1024 // bytes; a longer part is reported without its bytes
 )
 
@@ -58,7 +58,7 @@ func (c *Cursor) unknown(t ParameterType, n int) {
 	case DiscardAndReport:
 		c.failAt(&Error{Cause: reportCause(rserpool.UnrecognizedParameter, part), Offset: c.off, Parameter: t, Reason: "is not recognized, and its type has the message discarded"})
 	case SkipAndReport:
-		if len(c.reports) < maxReports {
+		if len(c.reports) < maxCauses {
 			c.reports = append(c.reports, reportCause(rserpool.UnrecognizedParameter, part))
 		}
 		c.skip(n)
