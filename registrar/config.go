@@ -58,9 +58,9 @@ type Config struct {
 	KeepAliveInterval time.Duration
 	// KeepAliveTimeout is how long an element may take to answer one. If zero, 5 s.
 	KeepAliveTimeout time.Duration
-	// MaxBadReports is the number of unreachability reports that removes an
-	// element although it answers keep-alives (MAX-BAD-PE-REPORT, RFC 5352,
-	// Section 3.5). If zero, 3.
+	// MaxBadReports is how many unreachability reports an element survives if
+	// it answers keep-alives (MAX-BAD-PE-REPORT, RFC 5352, Section 3.5); one
+	// more removes it. A re-registration clears them. If zero, 3.
 	MaxBadReports int
 	// ReportInterval is the least time between two counted reports of one
 	// reporter on one element, and between two verification keep-alives to one

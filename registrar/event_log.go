@@ -48,11 +48,18 @@ func levelOf(o *role.Observed) slog.Level {
 	return slog.LevelWarn
 }
 
+// maxHandle is what is written of a handle, which a peer may have made very long.
+const maxHandle = 64
+
 // observed writes one event.
 func (l *eventLog) observed(o *role.Observed) {
 	attrs := make([]any, 0, 8)
 	if o.Handle != "" {
-		attrs = append(attrs, "handle", o.Handle.String())
+		h := o.Handle
+		if len(h) > maxHandle {
+			h = h[:maxHandle] + "..."
+		}
+		attrs = append(attrs, "handle", h.String())
 	}
 	if o.Element != 0 {
 		attrs = append(attrs, "element", o.Element)

@@ -27,6 +27,8 @@ type association struct {
 	// stalled is when the peer's queue was found full, zero while it takes
 	// messages.
 	stalled time.Time
+	// missed are the pools of which it was not told that they are gone.
+	missed []rserpool.Handle
 	// patience rings when a stalled peer is given up, or when an idle one may be.
 	patience alarm
 }
@@ -138,11 +140,30 @@ func (m *Machine) sendFailed(in *machine.SendFailed) {
 	m.await(a)
 }
 
+// writable hears that the peer reads again. Keep-alives and updates that it may
+// have missed are sent anew; to answers it knows the request.
 func (m *Machine) writable(in *machine.Writable) {
-	if a := m.associations[in.Association]; a != nil && !a.stalled.IsZero() {
-		a.stalled = time.Time{}
-		m.await(a)
+	a := m.associations[in.Association]
+	if a == nil || a.stalled.IsZero() {
+		return
 	}
+	a.stalled = time.Time{}
+	m.await(a)
+	for _, e := range a.members {
+		if e.watch.waiting {
+			e.watch.waiting = false
+			m.keepAlive(e)
+		}
+	}
+	for _, s := range a.subscriptions {
+		m.counters.Updates++
+		m.answer(a, s.pool, s.items, pushed)
+	}
+	for _, h := range a.missed {
+		m.counters.Updates++
+		m.answerUnknown(a, h)
+	}
+	a.missed = nil
 }
 
 // await sets the alarm for what the association is due next.

@@ -39,10 +39,16 @@ func (m *Machine) keepAlive(e *member) {
 	if e.watch.waiting {
 		return
 	}
+	e.watch.waiting = true
+	if a := e.association; !a.stalled.IsZero() {
+		// The question would be lost. It is asked when the peer reads again,
+		// unless the association is ended before.
+		m.alarms.set(&e.watch.alarm, a.stalled.Add(m.cfg.StallTimeout+m.cfg.KeepAliveTimeout))
+		return
+	}
 	m.counters.KeepAlives++
 	m.message.keepAlive = asap.KeepAlive{Sender: m.cfg.ID, Handle: e.pool.handle, Element: e.entry.ID()}
 	m.send(e.association, &m.message.keepAlive)
-	e.watch.waiting = true
 	m.alarms.set(&e.watch.alarm, m.now.Add(m.cfg.KeepAliveTimeout))
 }
 

@@ -20,7 +20,11 @@ func (m *Machine) registration(a *association, msg *asap.Registration) {
 		m.counters.Refused++
 		m.countCauses(why)
 		answer.Reject, answer.Error = true, why
-		m.observe(Observed{Event: RegistrationRefused, Handle: msg.Handle, Element: msg.Element.ID, Association: a.id, Detail: why.Error()})
+		detail := why.Error()
+		if err := rserpool.CheckHandle(msg.Handle, m.cfg.MaxHandleLength); err != nil {
+			detail = err.Error() // which names the remedy
+		}
+		m.observe(Observed{Event: RegistrationRefused, Handle: msg.Handle, Element: msg.Element.ID, Association: a.id, Detail: detail})
 	}
 	m.send(a, answer)
 }

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -232,7 +233,7 @@ func (w *world) effect(e machine.Effect) string {
 		if err != nil {
 			w.t.Fatalf("sent %x: %v", e.Payload, err)
 		}
-		return fmt.Sprintf("-> %d  %s", e.Association, msg)
+		return fmt.Sprintf("-> %d  %s%s", e.Association, brief(msg.String()), info(msg))
 	case *machine.Shutdown:
 		w.mustLive(e.Association, e)
 		w.alive[e.Association] = false
@@ -259,7 +260,7 @@ func (w *world) effect(e machine.Effect) string {
 			s += fmt.Sprintf(" association=%d", e.Association)
 		}
 		if e.Detail != "" {
-			s += ": " + e.Detail
+			s += ": " + brief(e.Detail)
 		}
 		return s
 	}
@@ -272,6 +273,39 @@ func (w *world) mustLive(id machine.AssociationID, e machine.Effect) {
 	if !w.alive[id] {
 		w.t.Fatalf("effect %#v on association %d, which is gone", e, id)
 	}
+}
+
+// runs are handles that a scenario writes as x*40.
+var runs = regexp.MustCompile(`(x{40,}|y{40,}|z{40,})`)
+
+func brief(s string) string {
+	return runs.ReplaceAllStringFunc(s, func(run string) string { return fmt.Sprintf("%c*%d", run[0], len(run)) })
+}
+
+// info returns what the causes of a message carry, as hexadecimal.
+func info(msg asap.Message) string {
+	var causes []rserpool.Cause
+	var why *rserpool.OperationError
+	switch msg := msg.(type) {
+	case *asap.RegistrationResponse:
+		why = msg.Error
+	case *asap.DeregistrationResponse:
+		why = msg.Error
+	case *asap.HandleResolutionResponse:
+		why = msg.Error
+	case *asap.Error:
+		causes = msg.Causes
+	}
+	if why != nil {
+		causes = why.Causes
+	}
+	s := ""
+	for _, c := range causes {
+		if len(c.Info) > 0 {
+			s += fmt.Sprintf(" [%x]", c.Info)
+		}
+	}
+	return s
 }
 
 func short(h rserpool.Handle) string {

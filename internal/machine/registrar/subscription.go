@@ -2,6 +2,8 @@ package registrar
 
 import (
 	"time"
+
+	rserpool "github.com/rspool/rspool"
 )
 
 // subscription is a user's wish to hear of changes of a pool (S bit of RFC 5352,
@@ -106,8 +108,7 @@ func (p *pool) ring(m *Machine) {
 		for range min(maxServed, len(u.subscriptions)) {
 			s := u.subscriptions[len(u.subscriptions)-1]
 			m.unsubscribe(s)
-			m.counters.Updates++
-			m.answerUnknown(s.association, p.handle)
+			m.tellGone(s.association, p.handle)
 		}
 		if len(u.subscriptions) > 0 {
 			m.alarms.set(&u.alarm, m.now)
@@ -133,5 +134,15 @@ func (p *pool) ring(m *Machine) {
 	u.underway, u.served, u.last = false, 0, m.now
 	if u.changed {
 		m.changed(p)
+	}
+}
+
+// tellGone tells a subscriber that the pool is gone, now or when it reads again.
+func (m *Machine) tellGone(a *association, handle rserpool.Handle) {
+	if a.stalled.IsZero() {
+		m.counters.Updates++
+		m.answerUnknown(a, handle)
+	} else if len(a.missed) < m.cfg.MaxPeerSubscriptions {
+		a.missed = append(a.missed, handle)
 	}
 }
