@@ -1,6 +1,7 @@
 package registrar
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -139,27 +140,28 @@ func BenchmarkKeepAliveRound(b *testing.B) {
 	for _, n := range sizes {
 		b.Run(fmt.Sprintf("elements=%d", n), func(b *testing.B) {
 			m, now, _ := populated(b, n, rserpool.RoundRobin)
-			var ack []byte
+			acks := make([][]byte, n+1)
+			for i := range acks {
+				acks[i] = asap.Append(nil, &asap.KeepAliveAck{Handle: "BenchmarkPool", Element: rserpool.ElementID(i)})
+			}
 			in := &machine.Received{PPID: asap.PPID}
 			tick := &machine.Tick{}
-			var asked []machine.Send
+			var asked []rserpool.ElementID
+			note := func(effects []machine.Effect) {
+				for _, e := range effects {
+					payload := e.(*machine.Send).Payload
+					asked = append(asked, rserpool.ElementID(binary.BigEndian.Uint32(payload[len(payload)-4:])))
+				}
+			}
 			b.ReportAllocs()
 			for b.Loop() {
 				now = now.Add(time.Second)
 				for !m.Deadline().After(now) {
 					asked = asked[:0]
-					for _, e := range m.Step(now, tick) {
-						asked = append(asked, *e.(*machine.Send))
-					}
-					for i := range asked {
-						asked[i].Payload = append([]byte(nil), asked[i].Payload...)
-					}
-					for _, s := range asked {
-						msg, _, _ := m.decoder.Parse(s.Payload)
-						k := msg.(*asap.KeepAlive)
-						ack = asap.Append(ack[:0], &asap.KeepAliveAck{Handle: k.Handle, Element: k.Element})
-						in.Association, in.Payload = s.Association, ack
-						m.Step(now, in)
+					note(m.Step(now, tick))
+					for i := 0; i < len(asked); i++ {
+						in.Association, in.Payload = machine.AssociationID((asked[i]-1)/100), acks[asked[i]]
+						note(m.Step(now, in))
 					}
 				}
 			}
