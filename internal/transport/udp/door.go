@@ -34,9 +34,9 @@ type Door struct {
 	start  time.Time
 	baker  *baker // the receiving goroutine's
 	stats  counters
-	ended  chan struct{} // closed when the receiving goroutine is gone
-
-	failed errorQueue
+	tasks  sync.WaitGroup // the door's own two goroutines
+	failed chan struct{}  // a packet was refused somewhere
+	quit   chan struct{}  // the receiving goroutine is gone
 
 	mu     sync.RWMutex
 	ports  map[uint16]*endpoint
@@ -67,7 +67,7 @@ func Open(cfg Config) (*Door, error) {
 		return nil, fmt.Errorf("open SCTP over UDP: %w", err)
 	}
 	d := &Door{
-		cfg: cfg, conn: conn, start: time.Now(), ended: make(chan struct{}),
+		cfg: cfg, conn: conn, start: time.Now(), failed: make(chan struct{}, 1), quit: make(chan struct{}),
 		ports: map[uint16]*endpoint{}, byTag: map[uint32]*association{}, byPeer: map[peerKey]*association{},
 	}
 	local := conn.LocalAddr().(*net.UDPAddr).AddrPort()
@@ -81,7 +81,9 @@ func Open(cfg Config) (*Door, error) {
 		return nil, errors.Join(fmt.Errorf("open SCTP over UDP: %w", err), conn.Close())
 	}
 	d.buffer = d.tune()
+	d.tasks.Add(2)
 	go d.receive()
+	go d.readErrors()
 	return d, nil
 }
 
@@ -148,7 +150,7 @@ func (d *Door) Close() error {
 	if cerr := d.conn.Close(); !errors.Is(cerr, net.ErrClosed) {
 		err = errors.Join(err, cerr)
 	}
-	<-d.ended
+	d.tasks.Wait()
 	return err
 }
 

@@ -32,7 +32,8 @@ func free(b []byte) {
 
 // receive is the one goroutine that reads the socket.
 func (d *Door) receive() {
-	defer close(d.ended)
+	defer d.tasks.Done()
+	defer close(d.quit)
 	buf := make([]byte, 1<<16)
 	for failures := 0; ; {
 		n, from, err := d.conn.ReadFromUDPAddrPort(buf)
@@ -44,7 +45,7 @@ func (d *Door) receive() {
 		case errors.Is(err, net.ErrClosed):
 			return
 		default:
-			d.drainErrors() // an earlier packet was refused somewhere
+			d.failure()
 			if failures++; failures > 100 {
 				time.Sleep(time.Millisecond)
 			}

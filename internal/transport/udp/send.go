@@ -10,9 +10,32 @@ import (
 func (d *Door) send(p []byte, to netip.AddrPort) {
 	d.stats.out.Add(1)
 	if _, err := d.conn.WriteToUDPAddrPort(p, to); err != nil {
-		// It may be about an earlier packet: read which, and try again.
-		d.drainErrors()
+		// It may be about an earlier packet.
+		d.failure()
 		_, _ = d.conn.WriteToUDPAddrPort(p, to)
+	}
+}
+
+// failure is told that the socket reported an error. The senders hold locks that
+// the handling of errors needs, so that is a goroutine's of its own.
+func (d *Door) failure() {
+	select {
+	case d.failed <- struct{}{}:
+	default:
+	}
+}
+
+// readErrors handles the errors that the system keeps for the socket.
+func (d *Door) readErrors() {
+	defer d.tasks.Done()
+	q := &errorQueue{}
+	for {
+		select {
+		case <-d.failed:
+			q.drain(d)
+		case <-d.quit:
+			return
+		}
 	}
 }
 

@@ -2,7 +2,6 @@ package udp
 
 import (
 	"net/netip"
-	"sync"
 	"syscall"
 	"unsafe"
 
@@ -11,7 +10,6 @@ import (
 
 // errorQueue is room for reading the socket's error queue.
 type errorQueue struct {
-	mu   sync.Mutex
 	data [2048]byte
 	oob  [512]byte
 }
@@ -36,12 +34,9 @@ func (d *Door) tune() int {
 	return granted
 }
 
-// drainErrors reads what ICMP said about packets that were sent.
-func (d *Door) drainErrors() {
-	q := &d.failed
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for range 1024 {
+// drain reads what ICMP said about packets that were sent.
+func (q *errorQueue) drain(d *Door) {
+	for {
 		n, oob, from, err := 0, 0, unix.Sockaddr(nil), error(nil)
 		if cerr := d.raw.Control(func(fd uintptr) {
 			n, oob, _, from, err = unix.Recvmsg(int(fd), q.data[:], q.oob[:], unix.MSG_ERRQUEUE|unix.MSG_DONTWAIT)
