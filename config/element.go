@@ -93,12 +93,12 @@ func policyType(t *rserpool.PolicyType) value {
 		rserpool.PolicyType.String)
 }
 
-// policyNames are the names of the policies that have a number on the wire.
+// policyNames are the names of the policies that go over the wire.
 func policyNames() []string {
 	var names []string
 	for _, p := range builtin.All() {
-		for _, t := range p.Describe().Types {
-			names = append(names, t.String())
+		if _, ok := rserpool.ParsePolicyType(p.Describe().Name); ok {
+			names = append(names, p.Describe().Name)
 		}
 	}
 	return names

@@ -3,8 +3,10 @@ package config
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"unicode/utf8"
@@ -91,7 +93,11 @@ func readInside(folder, name string) (string, error) {
 	}
 	defer root.Close()
 	if info, err := root.Stat(name); err != nil {
-		return "", fmt.Errorf("%w; files are read from the folder of the configuration and below it", err)
+		var path *fs.PathError
+		if errors.As(err, &path) {
+			err = path.Err
+		}
+		return "", fmt.Errorf("%s: %w; files are read from the folder of the configuration and below it", quote(name), err)
 	} else if !info.Mode().IsRegular() {
 		return "", fmt.Errorf("%s is not a regular file", quote(name))
 	}

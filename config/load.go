@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -156,10 +157,25 @@ func (r *reader) parse(name string, src []byte) {
 		parse = r.parser.ParseJSON
 	}
 	f, diags := parse(src, name)
+	explainHex(src, diags)
 	r.diags = append(r.diags, diags...)
 	if f != nil && f.Body != nil && !diags.HasErrors() {
 		r.bodies = append(r.bodies, f)
 		r.eval.files[name] = f
+	}
+}
+
+// explainHex adds what is behind a strange message: HCL takes 0x17 for the number
+// 0 and then a name.
+func explainHex(src []byte, diags hcl.Diagnostics) {
+	for _, d := range diags {
+		if d.Subject == nil || d.Subject.Start.Byte > len(src) {
+			continue
+		}
+		line := src[bytes.LastIndexByte(src[:d.Subject.Start.Byte], '\n')+1 : d.Subject.Start.Byte]
+		if _, value, ok := bytes.Cut(line, []byte{'='}); ok && string(bytes.TrimSpace(value)) == "0" {
+			d.Detail += " There are no hexadecimal numbers: write identifiers as strings, as in \"0x2f1a93c4\"."
+		}
 	}
 }
 
@@ -181,11 +197,11 @@ func (r *reader) decode(c *Config, opt Options) {
 	schema := &hcl.BodySchema{Blocks: []hcl.BlockHeaderSchema{
 		{Type: "variable", LabelNames: []string{"name"}},
 		{Type: "locals"},
-		{Type: "pool", LabelNames: []string{"pattern"}},
 	}}
 	for _, b := range singles {
 		schema.Blocks = append(schema.Blocks, b.header())
 	}
+	schema.Blocks = append(schema.Blocks, hcl.BlockHeaderSchema{Type: "pool", LabelNames: []string{"pattern"}})
 	content, diags := hcl.MergeFiles(r.bodies).Content(schema)
 	r.diags = append(r.diags, diags...)
 	if content == nil {

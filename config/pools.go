@@ -9,6 +9,7 @@ import (
 	rserpool "github.com/rspool/rspool"
 	builtin "github.com/rspool/rspool/builtin-policies"
 	"github.com/rspool/rspool/engine"
+	"github.com/rspool/rspool/internal/handlespace"
 	"github.com/rspool/rspool/registrar"
 )
 
@@ -107,7 +108,7 @@ func (r *reader) refuseAmbiguity(wild []wildcard) {
 		prefix := w.pattern[:strings.IndexAny(w.pattern, "*?")]
 		key := fmt.Sprintf("%d %s", len(w.pattern), prefix)
 		for _, o := range groups[key] {
-			if len(w.pattern) <= maxPattern && overlap(w.pattern, o.pattern) {
+			if len(w.pattern) <= maxPattern && handlespace.Overlap(w.pattern, o.pattern) {
 				r.fail(w.at, "Equally specific patterns",
 					fmt.Sprintf("Patterns %q and %q (%s) can match the same handle, and neither is more specific. Make one of them longer, or divide them.", w.pattern, o.pattern, place(o.at)))
 				break
@@ -115,30 +116,4 @@ func (r *reader) refuseAmbiguity(wild []wildcard) {
 		}
 		groups[key] = append(groups[key], w)
 	}
-}
-
-// overlap reports whether some handle matches both patterns.
-func overlap(a, b string) bool {
-	// can[j] says whether a[i:] and b[j:] have a common match, for the i at hand.
-	can := make([]bool, len(b)+1)
-	next := make([]bool, len(b)+1) // the same for i+1
-	for i := len(a); i >= 0; i-- {
-		for j := len(b); j >= 0; j-- {
-			switch {
-			case i == len(a) && j == len(b):
-				can[j] = true
-			case i < len(a) && a[i] == '*':
-				// The star takes nothing, or what b has next.
-				can[j] = next[j] || j < len(b) && can[j+1]
-			case j < len(b) && b[j] == '*':
-				can[j] = can[j+1] || i < len(a) && next[j]
-			case i < len(a) && j < len(b):
-				can[j] = (a[i] == b[j] || a[i] == '?' || b[j] == '?') && next[j+1]
-			default:
-				can[j] = false
-			}
-		}
-		can, next = next, can
-	}
-	return next[0]
 }

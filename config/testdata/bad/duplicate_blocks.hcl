@@ -1,0 +1,10 @@
+variable "given" {}
+
+log {}
+
+log {}
+
+registrar {
+  asap {}
+  asap {}
+}

@@ -1,0 +1,5 @@
+registrar {
+  asap {
+    max_items = 1e999999999
+  }
+}

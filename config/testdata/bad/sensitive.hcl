@@ -1,0 +1,7 @@
+variable "given" {
+  sensitive = true
+}
+
+telemetry {
+  listen = var.given
+}

@@ -1,0 +1,2 @@
+registrar {
+  id = 0x2f1a93c4

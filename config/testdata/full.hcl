@@ -1,0 +1,121 @@
+registrar {
+  id      = "0x2f1a93c4"
+  dialect = "rfc"
+
+  transport {
+    mode               = "udp"
+    listen             = "192.0.2.1"
+    udp_port           = "any"
+    heartbeat_interval = "2s"
+    heartbeat_retries  = 4
+  }
+
+  asap {
+    port               = 5000
+    keepalive_interval = "500ms"
+    keepalive_timeout  = "250ms"
+    max_bad_reports    = 5
+    report_interval    = "2s"
+    max_items          = 4
+    max_increment      = 2
+    min_life           = "2s"
+    max_life           = "1h"
+    default_life       = "1m"
+  }
+
+  enrp {
+    port = 5001
+  }
+
+  announce {
+    enabled   = false
+    group     = "239.1.2.3:4000"
+    interface = "eth0"
+    interval  = "3s"
+    ttl       = 1
+  }
+
+  limits {
+    max_handle_length = "4KiB"
+    max_pools         = 10
+    max_pool_elements = 20
+    max_elements      = 200
+    max_associations  = 30
+  }
+}
+
+pool "Echo*" {
+  policy        = "builtin.least-used"
+  wire_policy   = "round-robin"
+  max_items     = 5
+  max_increment = 3
+  max_elements  = 7
+}
+
+pool "*" {}
+
+element {
+  pool        = "EchoPool"
+  id          = "0x17"
+  policy      = "least-used-degradation-dpf"
+  load        = 0.5
+  degradation = 0.25
+  load_dpf    = 0.125
+  distance    = 20
+
+  port                  = 5555
+  data_only             = true
+  life                  = "90s"
+  reregister            = "30s"
+  register_timeout      = "4s"
+  deregister_timeout    = "5s"
+  max_register_attempts = 6
+  load_interval         = "50ms"
+  backlog               = 64
+
+  registrars             = ["127.0.0.1:3863@40001", "192.0.2.1,[2001:db8::1]:3863"]
+  dialect                = "rfc"
+  max_handle_length      = 64
+  request_timeout        = "7s"
+  max_request_retransmit = 8
+
+  transport {
+    mode               = "auto"
+    listen             = "127.0.0.1"
+    udp_port           = 40000
+    heartbeat_interval = "3s"
+    heartbeat_retries  = 5
+  }
+
+  announcements {
+    enabled   = true
+    group     = "239.0.0.50:3863"
+    interface = "lo"
+    timeout   = "9s"
+  }
+
+  hunt {
+    timeout     = "11s"
+    max_timeout = "12s"
+  }
+}
+
+user {
+  items            = 3
+  cache_time       = "10s"
+  subscribe        = true
+  connect_timeout  = "2s"
+  failover         = false
+  failover_timeout = "never"
+  failover_delay   = "100ms"
+}
+
+log {
+  level  = "debug"
+  format = "json"
+  source = true
+}
+
+telemetry {
+  listen = "127.0.0.1:9100"
+}
