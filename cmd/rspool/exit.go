@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	rserpool "github.com/rspool/rspool"
+	"github.com/rspool/rspool/pool"
 )
 
 // The exit codes.
@@ -57,9 +58,9 @@ func exitCode(err error) int {
 		return exitDone
 	case errors.As(err, &e):
 		return e.code
-	case errors.Is(err, rserpool.Fail(rserpool.UnknownPoolHandle)):
+	case errors.Is(err, pool.ErrNoElement), errors.Is(err, rserpool.Fail(rserpool.UnknownPoolHandle)):
 		return exitNotFound
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, pool.ErrNoRegistrar), errors.Is(err, context.DeadlineExceeded):
 		return exitTimedOut
 	}
 	return exitFailed

@@ -66,6 +66,12 @@ func (a *app) untilSignal(ctx context.Context, log *slog.Logger) (c context.Cont
 	}
 }
 
+// untilInterrupt returns a context that ends at SIGINT or SIGTERM, for commands
+// that only look.
+func untilInterrupt(ctx context.Context) (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+}
+
 // telemetry serves source at address, if there is one, until stop is called. It
 // returns the address that is really served.
 func (a *app) telemetry(ctx context.Context, address string, source status.Source, log *slog.Logger) (served string, stop func(), err error) {

@@ -30,6 +30,13 @@ the standard output, remarks and logs to the standard error.`,
 	}
 	a.addGlobalFlags(root)
 	root.AddCommand(
+		newDemoCommand(a),
+		newElementCommand(a),
+		newUserCommand(a),
+		newRegistrarCommand(a),
+		newResolveCommand(a),
+		newTopCommand(a),
+		newDecodeCommand(a),
 		newConfigCommand(a),
 		newCompletionCommand(a),
 		newManCommand(a),

@@ -1,0 +1,214 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	rserpool "github.com/rspool/rspool"
+	"github.com/rspool/rspool/config"
+	"github.com/rspool/rspool/registrar"
+)
+
+func newRegistrarCommand(a *app) *cobra.Command {
+	return a.group("registrar", "Run a registrar and look into one",
+		"  rspool registrar run\n  rspool registrar status",
+		newRegistrarRunCommand(a), newRegistrarCheckCommand(a), newRegistrarStatusCommand(a))
+}
+
+// registrarFlags are the essentials of a registrar's configuration.
+type registrarFlags struct {
+	registrar registrar.Config
+	announce  bool
+	telemetry string
+}
+
+func (f *registrarFlags) add(cmd *cobra.Command) {
+	flags, c := cmd.Flags(), &f.registrar
+	flags.Var(textFlag[rserpool.RegistrarID]{&c.ID, "id", parseRegistrarID, formatRegistrarID}, "id", "`ID` in the operation scope, as in 0x2f1a93c4 (default a random one)")
+	flags.StringVar(&c.Listen, "listen", "", "IP `ADDRESS` to bind (default all)")
+	flags.Var(portFlag{&c.ASAPPort, -1}, "asap-port", "SCTP `PORT` for elements and users, or any (default 3863)")
+	flags.Var(portFlag{&c.UDPPort, -1}, "udp-port", "UDP `PORT` that encapsulates SCTP, or any (default 9899)")
+	flags.BoolVar(&f.announce, "announce", true, "make the registrar known by multicast")
+	flags.StringVar(&f.telemetry, "telemetry", "", "`ADDRESS` for metrics, health and status, as HOST:PORT")
+}
+
+// apply lets the flags that were given win over the configuration.
+func (f *registrarFlags) apply(cmd *cobra.Command, c *config.Config) {
+	r, given := &c.Registrar.Config, cmd.Flags().Changed
+	if given("id") {
+		r.ID = f.registrar.ID
+	}
+	if given("listen") {
+		r.Listen = f.registrar.Listen
+	}
+	if given("asap-port") {
+		r.ASAPPort = f.registrar.ASAPPort
+	}
+	if given("udp-port") {
+		r.UDPPort = f.registrar.UDPPort
+	}
+	if given("announce") {
+		r.Announce.Disabled = !f.announce
+	}
+	if given("telemetry") {
+		c.Telemetry.Listen = f.telemetry
+	}
+}
+
+func parseRegistrarID(s string) (rserpool.RegistrarID, error) {
+	id, err := rserpool.ParseID(s)
+	return rserpool.RegistrarID(id), err
+}
+
+func formatRegistrarID(id rserpool.RegistrarID) string {
+	if id == 0 {
+		return ""
+	}
+	return id.String()
+}
+
+func newRegistrarRunCommand(a *app) *cobra.Command {
+	var f registrarFlags
+	var ready string
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Run a registrar until it is told to end",
+		Long: `run starts a registrar with the registrar, pool, log and telemetry blocks of the
+configuration; flags win over them, and neither is needed.
+
+SIGTERM and SIGINT end it in order: it stops announcing, closes its associations,
+and exits with 0. A second one ends it at once. At SIGHUP it reads the
+configuration again and logs whether it is good; changes take effect at the next
+start.`,
+		Example: `  rspool registrar run
+  rspool registrar run --config /etc/rspool --log-format json
+  rspool registrar run --listen 127.0.0.1 --asap-port any --udp-port any --announce=false --telemetry 127.0.0.1:0 --ready-file /run/rspool.ready`,
+		Args: arguments(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.settings()
+			if err != nil {
+				return err
+			}
+			f.apply(cmd, c)
+			return a.runRegistrar(cmd.Context(), c, ready)
+		},
+	}
+	f.add(cmd)
+	cmd.Flags().StringVar(&ready, "ready-file", "", "write one line of JSON with the addresses to `FILE` once they are served")
+	return cmd
+}
+
+// runRegistrar serves until a signal, and says at ready where.
+func (a *app) runRegistrar(ctx context.Context, c *config.Config, ready string) error {
+	log := a.logger(c.Log)
+	cfg := c.Registrar.Config
+	cfg.Log = log
+	ctx, stop := a.untilSignal(ctx, log)
+	defer stop()
+	r, err := registrar.New(cfg)
+	if err != nil {
+		return err
+	}
+	telemetry, stopTelemetry, err := a.telemetry(ctx, c.Telemetry.Listen, r, log)
+	if err != nil {
+		_ = r.Close() // the first error counts
+		return err
+	}
+	defer stopTelemetry()
+	log.Info("transport is chosen", "transport", "udp", "mode", orElse(c.Registrar.Transport, "auto"), "udp_port", r.Address().UDPPort)
+	if err := writeReady(ready, readiness{Role: "registrar", ID: r.ID().String(), ASAP: r.Address().String(), Telemetry: telemetry}); err != nil {
+		_ = r.Close()
+		return err
+	}
+	defer a.checkAtHangUp(log)()
+	return r.Serve(ctx)
+}
+
+// checkAtHangUp reads the configuration again at each SIGHUP and logs whether it
+// is good, until stop is called. Without it, a hang-up would end the process.
+func (a *app) checkAtHangUp(log *slog.Logger) (stop func()) {
+	if _, _, ok := terminal(a.stderr); ok {
+		return func() {} // the terminal has gone: end with it
+	}
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGHUP)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range signals {
+			if _, err := a.settings(); err != nil {
+				log.Error("configuration has errors; the running one stays", "error", err)
+				continue
+			}
+			log.Info("configuration is good; changes take effect at the next start", "files", a.configPaths)
+		}
+	}()
+	return func() {
+		signal.Stop(signals)
+		close(signals)
+		<-done
+	}
+}
+
+func newRegistrarCheckCommand(a *app) *cobra.Command {
+	var f registrarFlags
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Check that a registrar could start, without leaving it running",
+		Long: `check reads the configuration, opens the ports as run would, closes them again and
+says what they were. It fails where run would fail. Nothing is announced.`,
+		Example: "  rspool registrar check\n  rspool registrar check --config /etc/rspool --udp-port any",
+		Args:    arguments(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.settings()
+			if err != nil {
+				return err
+			}
+			f.apply(cmd, c)
+			return a.checkRegistrar(cmd.Context(), c)
+		},
+	}
+	f.add(cmd)
+	return cmd
+}
+
+func (a *app) checkRegistrar(ctx context.Context, c *config.Config) error {
+	cfg := c.Registrar.Config
+	cfg.Log = slog.New(slog.DiscardHandler)
+	cfg.Announce.Disabled = true
+	r, err := registrar.New(cfg)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	telemetry, stop, err := a.telemetry(ctx, c.Telemetry.Listen, r, cfg.Log)
+	if err != nil {
+		return err
+	}
+	stop()
+	result := struct {
+		OK        bool   `json:"ok"`
+		ASAP      string `json:"asap"`
+		Telemetry string `json:"telemetry,omitempty"`
+		Pools     int    `json:"pool_blocks"`
+	}{true, r.Address().String(), telemetry, len(cfg.Pools)}
+	return a.print(result, func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, "good: a registrar can start here\nasap %s, telemetry %s, %s\n",
+			result.ASAP, orNone(telemetry), count(result.Pools, "pool block"))
+		return err
+	})
+}
+
+func orElse(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
