@@ -45,7 +45,7 @@ then 1.`,
 		Args: arguments("HEX|FILE|-"),
 		RunE: func(_ *cobra.Command, args []string) error { return a.decode(args[0], flags) },
 	}
-	cmd.Flags().StringVar(&flags.protocol, "protocol", "", "`PROTOCOL` of a message: asap or enrp (default: the one that makes sense of it)")
+	cmd.Flags().StringVar(&flags.protocol, "protocol", "", "`PROTOCOL` of a message: asap or enrp (default: the one in which it makes sense)")
 	cmd.Flags().BoolVar(&flags.brief, "brief", false, "print one line for each message")
 	return cmd
 }
@@ -55,7 +55,7 @@ func (a *app) decode(argument string, flags decodeFlags) error {
 	switch explain.Protocol(flags.protocol) {
 	case "", explain.ASAP, explain.ENRP:
 	default:
-		return misusef("rspool decode: --protocol %q: want asap or enrp", flags.protocol)
+		return misusef("decode: --protocol %q: want asap or enrp", flags.protocol)
 	}
 	if argument == "-" {
 		return a.decodeFrom(a.stdin, "standard input", flags)
@@ -67,7 +67,7 @@ func (a *app) decode(argument string, flags decodeFlags) error {
 	}
 	b, ok := parseHex(argument)
 	if !ok {
-		return misusef("rspool decode: %q is neither hexadecimal nor a file that can be read (%v)", argument, errors.Unwrap(err))
+		return misusef("decode: %q is neither hexadecimal nor a file that can be read (%v)", argument, errors.Unwrap(err))
 	}
 	return a.decodeMessage(b, flags)
 }
@@ -85,7 +85,7 @@ func (a *app) decodeFrom(r io.Reader, name string, flags decodeFlags) error {
 	}
 	message, ok := parseHex(string(digits))
 	if !ok {
-		return misusef("rspool decode: %s is neither hexadecimal nor a capture in pcap or pcapng format", name)
+		return misusef("decode: %s is neither hexadecimal nor a capture in pcap or pcapng format", name)
 	}
 	return a.decodeMessage(message, flags)
 }
@@ -112,27 +112,34 @@ func (a *app) decodeMessage(b []byte, flags decodeFlags) error {
 	return nil
 }
 
-// explainAs explains b as a message of p. Without p, it is that of the protocol
-// in which b makes sense.
+// explainAs explains b as a message of p. Without p, it is ASAP's if b makes
+// sense as such: parameters begin it, which hardly happens by chance in ENRP.
 func explainAs(p explain.Protocol, b []byte) (*explain.Message, error) {
 	if p != "" {
 		return explain.Explain(p, b), nil
 	}
-	asASAP, asENRP := explain.Explain(explain.ASAP, b), explain.Explain(explain.ENRP, b)
-	switch {
-	case asASAP.Err == nil && asENRP.Err != nil:
-		return asASAP, nil
-	case asENRP.Err == nil && asASAP.Err != nil:
-		return asENRP, nil
+	for _, p := range []explain.Protocol{explain.ASAP, explain.ENRP} {
+		if m := explain.Explain(p, b); m.Err == nil {
+			return m, nil
+		}
 	}
-	return nil, misusef("rspool decode: the message does not tell its protocol; say --protocol asap or --protocol enrp")
+	return nil, misusef("decode: the message makes no sense in either protocol; say --protocol asap or --protocol enrp to see how far it goes")
 }
 
 // decodeCapture explains the messages in a capture.
 func (a *app) decodeCapture(r io.Reader, name string, flags decodeFlags) error {
+	wanted := "ASAP or ENRP"
+	if flags.protocol != "" {
+		wanted = strings.ToUpper(flags.protocol)
+	}
+	messages, rejected := 0, 0
 	counts, err := explain.ReadCapture(r, func(c explain.Captured) error {
 		if flags.protocol != "" && c.Message.Protocol != explain.Protocol(flags.protocol) {
 			return nil
+		}
+		messages++
+		if c.Message.Err != nil {
+			rejected++
 		}
 		return a.printCaptured(c, flags.brief)
 	})
@@ -145,10 +152,10 @@ func (a *app) decodeCapture(r io.Reader, name string, flags decodeFlags) error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("decode %s: %w", name, err)
-	case counts.Messages == 0:
-		return notFound(fmt.Errorf("decode %s: no message of ASAP or ENRP in %d packets", name, counts.Packets))
-	case counts.Rejected > 0:
-		return fmt.Errorf("decode %s: %d of %d messages are rejected by receivers", name, counts.Rejected, counts.Messages)
+	case messages == 0:
+		return notFound(fmt.Errorf("decode %s: no message of %s in %d packets", name, wanted, counts.Packets))
+	case rejected > 0:
+		return fmt.Errorf("decode %s: %d of %d messages are rejected by receivers", name, rejected, messages)
 	}
 	return nil
 }

@@ -30,8 +30,6 @@ type Captured struct {
 // Counts is what a capture held.
 type Counts struct {
 	Packets   int // of any kind
-	Messages  int // of ASAP and ENRP
-	Rejected  int // messages that receivers reject
 	Malformed int // SCTP packets that make no sense
 	Fragments int // IP packets in fragments, which are not looked into
 }
@@ -192,9 +190,5 @@ func (c *capture) message(m Captured) {
 		return
 	}
 	m.Message.Bytes = slices.Clone(m.Message.Bytes) // the packet's buffer is used again
-	c.counts.Messages++
-	if m.Message.Err != nil {
-		c.counts.Rejected++
-	}
 	c.err = c.found(m)
 }
