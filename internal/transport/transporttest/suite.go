@@ -548,8 +548,6 @@ func slowHandler(t *testing.T, d Doors) {
 	defer a.close(t)
 	defer b.close(t)
 	defer c.close(t)
-	ab, _ := a.dial(t, b)
-	cb, bc := c.dial(t, b)
 	gate, inside := make(chan struct{}), make(chan struct{})
 	var once sync.Once
 	b.Block = func() {
@@ -560,6 +558,8 @@ func slowHandler(t *testing.T, d Doors) {
 			<-gate
 		}
 	}
+	ab, _ := a.dial(t, b)
+	cb, bc := c.dial(t, b)
 	send(t, ab, text("slow"))
 	<-inside
 	send(t, cb, text("fast"))

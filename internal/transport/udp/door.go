@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/rspool/rspool/internal/transport"
+	"github.com/rspool/rspool/internal/transport/multicast"
 )
 
 // Door is a UDP socket with endpoints behind it; see transport.Door.
@@ -238,4 +239,9 @@ func (d *Door) free(p *endpoint) {
 	if d.ports[p.port] == p {
 		delete(d.ports, p.port)
 	}
+}
+
+// Join implements transport.Multicast, by sockets of its own.
+func (d *Door) Join(cfg transport.GroupConfig) (transport.Group, error) {
+	return multicast.Sockets{}.Join(cfg)
 }
