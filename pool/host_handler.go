@@ -2,7 +2,6 @@ package pool
 
 import (
 	"context"
-	"time"
 
 	"github.com/rspool/rspool/internal/machine"
 	"github.com/rspool/rspool/internal/transport"
@@ -44,7 +43,7 @@ func (ah *asapHandler) Event(a transport.Association, kind transport.EventKind, 
 		h.why = reason
 		h.step(h.hunt, &machine.AssociationFailed{Ticket: l.ticket, Reason: reason})
 	default:
-		delete(h.links, id)
+		h.dropLink(id)
 		h.step(h.hunt, &machine.AssociationLost{Association: id, Orderly: kind == transport.Closed, Reason: reason})
 	}
 }
@@ -72,19 +71,33 @@ func (ah *asapHandler) Message(a transport.Association, m transport.Message) {
 // are, or ctx ends.
 func (h *Host) leave(ctx context.Context) {
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.hunt != nil {
-		h.hunt.stop()
-	}
-	for _, l := range h.links {
-		l.a.Shutdown()
-	}
-	for len(h.links) > 0 && ctx.Err() == nil {
-		h.mu.Unlock()
-		select {
-		case <-ctx.Done():
-		case <-time.After(time.Millisecond):
+	h.hunt.stop()
+	for id, l := range h.links {
+		if l.up {
+			l.a.Shutdown()
+		} else {
+			delete(h.links, id)
+			l.a.Abort("the host closes")
 		}
-		h.mu.Lock()
+	}
+	left := make(chan struct{})
+	if len(h.links) > 0 {
+		h.left = left
+	} else {
+		close(left)
+	}
+	h.mu.Unlock()
+	select {
+	case <-left:
+	case <-ctx.Done():
+	}
+}
+
+// dropLink forgets an association that is gone. The caller holds mu.
+func (h *Host) dropLink(id machine.AssociationID) {
+	delete(h.links, id)
+	if h.left != nil && len(h.links) == 0 {
+		close(h.left)
+		h.left = nil
 	}
 }

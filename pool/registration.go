@@ -75,7 +75,7 @@ func Register(ctx context.Context, handle rserpool.Handle, cfg *ElementConfig) (
 		return nil, &Error{Op: "register", Handle: handle, Element: c.ID, Err: err}
 	}
 	if err := r.begin(ctx, c, *c.Transport); err != nil {
-		r.abandon(h.dropPart)
+		r.abandon(r)
 		return nil, err
 	}
 	return r, nil
@@ -252,17 +252,18 @@ func (r *Registration) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
 	defer cancel()
 	err := r.deregister(ctx)
-	r.abandon(r.host.dropPart)
+	r.abandon(r)
 	return err
 }
 
 // closeWithHost implements part.
 func (r *Registration) closeWithHost(ctx context.Context) { r.deregister(ctx) }
 
-// abandon leaves the host, and closes it where it was made for r.
-func (r *Registration) abandon(drop func(part)) {
+// abandon leaves the host, of which p is the part, and closes it where it was
+// made for r.
+func (r *Registration) abandon(p part) {
 	r.host.handle(r.host.elements.role, &element.Deregister{Ticket: r.ticket})
-	drop(r)
+	r.host.dropPart(p)
 	if r.owned {
 		r.host.Close()
 	}
