@@ -60,8 +60,9 @@ func Dial(ctx context.Context, handle rserpool.Handle, cfg *UserConfig) (*Sessio
 	case <-u.done:
 	case <-ctx.Done():
 	}
+	err := cmp.Or(u.failure(), ctx.Err())
 	s.Close()
-	return fail(cmp.Or(u.failure(), ctx.Err(), ErrClosed))
+	return fail(err)
 }
 
 func (c *UserConfig) setDefaults() {

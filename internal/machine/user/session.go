@@ -113,6 +113,7 @@ func (s *Session) Step(now time.Time, in machine.Input) []machine.Effect {
 	case *Start:
 		if s.phase == idle {
 			s.begin(now, search{})
+			s.proceed(now)
 		}
 	case *Resolved:
 		s.resolved(now, in)
