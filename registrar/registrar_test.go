@@ -73,6 +73,31 @@ func TestDeadElementsGoWithTheirAssociation(t *testing.T) {
 	})
 }
 
+func TestThousandElementsStayForFiveMinutes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{})
+		defer b.end()
+		h := b.host("192.0.2.10")
+		p := b.dial(h, &peer{})
+		const n = 1000
+		for id := range rserpool.ElementID(n) {
+			p.send(registration("Pool", id+1, h.IP()))
+		}
+		time.Sleep(5 * time.Minute)
+		s := b.reg.snapshot(status.Query{Limit: 1})
+		if s.ElementCount != n || s.Counters.KeepAlives["silent"] != 0 || s.Counters.KeepAlives["answered"] < 50*n {
+			t.Errorf("%d elements are registered, keep-alives %v", s.ElementCount, s.Counters.KeepAlives)
+		}
+		for id := range rserpool.ElementID(n) {
+			p.send(&asap.Deregistration{Handle: "Pool", Element: id + 1})
+		}
+		time.Sleep(time.Second)
+		if s := b.reg.snapshot(status.Query{}); s.ElementCount != 0 || s.Counters.Removals["deregistered"] != n {
+			t.Errorf("%d elements are left, removals %v", s.ElementCount, s.Counters.Removals)
+		}
+	})
+}
+
 func TestPeerThatDoesNotReadIsAborted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, Config{})

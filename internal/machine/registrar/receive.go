@@ -56,7 +56,8 @@ func (m *Machine) receivedASAP(a *association, payload []byte) {
 		m.unreachable(a, msg)
 	case *asap.Error:
 		m.counters.Ignored[PeerError]++
-		m.observe(Observed{Event: PeerComplained, Association: a.id, Detail: msg.String()})
+		some := rserpool.OperationError{Causes: msg.Causes[:min(len(msg.Causes), 4)]}
+		m.observe(Observed{Event: PeerComplained, Association: a.id, Detail: some.Error()})
 		return // whatever is wrong with it
 	default:
 		m.counters.Ignored[Unexpected]++
