@@ -143,4 +143,3 @@ func (b *bench) end() {
 		b.t.Errorf("Serve: %v", err)
 	}
 }
-
