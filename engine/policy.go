@@ -1,6 +1,10 @@
 package engine
 
-import rserpool "github.com/rspool/rspool"
+import (
+	"math/rand/v2"
+
+	rserpool "github.com/rspool/rspool"
+)
 
 // Policy is a rule for choosing among the elements of a pool (RFC 5356). It is
 // an immutable value that any number of pools may share, and its methods are
@@ -47,8 +51,9 @@ type Drawn interface {
 // instance of its own, which is used from one goroutine at a time.
 type PerPool interface {
 	Policy
-	// Open returns a policy that is Ranked, Paced or Drawn.
-	Open() Policy
+	// Open returns a policy that is Ranked, Paced or Drawn. Chance, where it
+	// wants any, comes from r.
+	Open(r *rand.Rand) Policy
 }
 
 // Hooks are told of what happened to a member, after it did. They must not call

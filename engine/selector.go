@@ -63,7 +63,7 @@ func (s *Selector) SetPolicy(p Policy) {
 	d := p.Describe()
 	s.policy, s.inputs, s.mark = p, d.Inputs, d.Mark
 	if o, ok := p.(PerPool); ok {
-		p = o.Open()
+		p = o.Open(s.rand)
 	}
 	s.hooks, _ = p.(Hooks)
 	switch p := p.(type) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -223,7 +224,7 @@ type watcher struct {
 func (w *watcher) Describe() Description {
 	return Description{Name: "watcher", Mark: 1, Inputs: State}
 }
-func (w *watcher) Open() Policy {
+func (w *watcher) Open(*rand.Rand) Policy {
 	return &instance{watcher: w, extra: map[*Member]float64{}}
 }
 

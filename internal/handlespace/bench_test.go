@@ -40,7 +40,7 @@ type bench struct {
 
 func newBench(sh shape, t rserpool.PolicyType) *bench {
 	b := &bench{rand: rand.New(rand.NewPCG(1, 2)), now: time.Unix(1e9, 0), perPool: sh.elements}
-	b.space = handlespace.New(handlespace.Config{Policies: engine.NewRegistry(builtin.All()...), Rand: b.rand})
+	b.empty()
 	n := sh.pools * sh.elements
 	for i := range sh.pools {
 		b.handles = append(b.handles, rserpool.Handle(fmt.Sprintf("Pool-%08d", i)))
@@ -58,6 +58,11 @@ func newBench(sh shape, t rserpool.PolicyType) *bench {
 		b.order = append(b.order, int32(i))
 	}
 	return b
+}
+
+// empty starts over without elements.
+func (b *bench) empty() {
+	b.space = handlespace.New(handlespace.Config{Policies: engine.NewRegistry(builtin.All()...), Rand: b.rand})
 }
 
 func (b *bench) element(id rserpool.ElementID, t rserpool.PolicyType) rserpool.Element {
@@ -96,8 +101,37 @@ func (b *bench) registerAll() {
 // next returns a number that goes through the elements in random order.
 func (b *bench) next(i int) int { return int(b.order[i%len(b.order)]) }
 
-func perSecond(b *testing.B, ops int) {
-	b.ReportMetric(float64(ops)/b.Elapsed().Seconds(), "ops/s")
+// stopwatch measures the time of a benchmark, and the processor time of all
+// threads, the collector's among them: on a machine with other work, that is what
+// can be compared.
+type stopwatch struct {
+	b     *testing.B
+	spent time.Duration
+	since time.Duration
+}
+
+func newStopwatch(b *testing.B) *stopwatch {
+	b.ReportAllocs()
+	b.ResetTimer()
+	return &stopwatch{b: b, since: processorTime()}
+}
+
+func (w *stopwatch) pause() {
+	w.b.StopTimer()
+	w.spent += processorTime() - w.since
+}
+
+func (w *stopwatch) resume() {
+	w.since = processorTime()
+	w.b.StartTimer()
+}
+
+func (w *stopwatch) report() {
+	w.pause()
+	w.b.ReportMetric(float64(w.b.N)/w.b.Elapsed().Seconds(), "ops/s")
+	if w.spent > 0 {
+		w.b.ReportMetric(float64(w.b.N)/w.spent.Seconds(), "ops/cpu-s")
+	}
 }
 
 func BenchmarkSelect3(b *testing.B) {
@@ -108,8 +142,7 @@ func BenchmarkSelect3(b *testing.B) {
 				f := newBench(sh, d.Types[0])
 				f.registerAll()
 				dst := make([]*handlespace.Entry, 0, 3)
-				b.ReportAllocs()
-				b.ResetTimer()
+				w := newStopwatch(b)
 				for i := range b.N {
 					h := f.handles[0]
 					if sh.pools > 1 {
@@ -117,7 +150,7 @@ func BenchmarkSelect3(b *testing.B) {
 					}
 					dst = f.space.Pool(h).Select(3, dst[:0])
 				}
-				perSecond(b, b.N)
+				w.report()
 				if len(dst) != 3 {
 					b.Fatalf("selected %d elements, want 3", len(dst))
 				}
@@ -126,74 +159,62 @@ func BenchmarkSelect3(b *testing.B) {
 	}
 }
 
-func BenchmarkRegister(b *testing.B) {
+// eachType runs a benchmark of registrations with one policy of each form.
+func eachType(b *testing.B, run func(b *testing.B, f *bench)) {
 	for _, t := range []rserpool.PolicyType{rserpool.RoundRobin, rserpool.Random, rserpool.WeightedRandom, rserpool.LeastUsed} {
 		for _, sh := range shapes {
-			b.Run(fmt.Sprintf("%s/%s", t, sh), func(b *testing.B) {
-				f := newBench(sh, t)
-				b.ReportAllocs()
-				b.ResetTimer()
-				for done := 0; done < b.N; {
-					b.StopTimer()
-					f.space = handlespace.New(handlespace.Config{Policies: engine.NewRegistry(builtin.All()...), Rand: f.rand})
-					runtime.GC()
-					b.StartTimer()
-					for i := 0; i < len(f.order) && done < b.N; i++ {
-						f.register(int(f.order[i]))
-						done++
-					}
-				}
-				perSecond(b, b.N)
-			})
+			b.Run(fmt.Sprintf("%s/%s", t, sh), func(b *testing.B) { run(b, newBench(sh, t)) })
 		}
 	}
+}
+
+func BenchmarkRegister(b *testing.B) {
+	eachType(b, func(b *testing.B, f *bench) {
+		w := newStopwatch(b)
+		for done := 0; done < b.N; {
+			w.pause()
+			f.empty()
+			runtime.GC()
+			w.resume()
+			for i := 0; i < len(f.order) && done < b.N; i++ {
+				f.register(int(f.order[i]))
+				done++
+			}
+		}
+		w.report()
+	})
 }
 
 func BenchmarkReregister(b *testing.B) {
-	for _, t := range []rserpool.PolicyType{rserpool.RoundRobin, rserpool.Random, rserpool.WeightedRandom, rserpool.LeastUsed} {
-		for _, sh := range shapes {
-			b.Run(fmt.Sprintf("%s/%s", t, sh), func(b *testing.B) {
-				f := newBench(sh, t)
-				f.registerAll()
-				b.ReportAllocs()
-				b.ResetTimer()
-				for i := range b.N {
-					n := f.next(i)
-					f.now = f.now.Add(time.Microsecond)
-					f.elements[n].Policy.Load = rserpool.Load(f.rand.Uint32())
-					f.register(n)
-				}
-				perSecond(b, b.N)
-			})
+	eachType(b, func(b *testing.B, f *bench) {
+		f.registerAll()
+		w := newStopwatch(b)
+		for i := range b.N {
+			n := f.next(i)
+			f.now = f.now.Add(time.Microsecond)
+			f.elements[n].Policy.Load = rserpool.Load(f.rand.Uint32())
+			f.register(n)
 		}
-	}
+		w.report()
+	})
 }
 
 func BenchmarkDeregister(b *testing.B) {
-	for _, t := range []rserpool.PolicyType{rserpool.RoundRobin, rserpool.Random, rserpool.WeightedRandom, rserpool.LeastUsed} {
-		for _, sh := range shapes {
-			b.Run(fmt.Sprintf("%s/%s", t, sh), func(b *testing.B) {
-				f := newBench(sh, t)
-				b.ReportAllocs()
-				b.ResetTimer()
-				for done := 0; done < b.N; {
-					b.StopTimer()
-					f.registerAll()
-					b.StartTimer()
-					for i := range f.order {
-						if done == b.N {
-							break
-						}
-						n := f.order[len(f.order)-1-i]
-						p := f.space.Pool(f.handles[int(n)/f.perPool])
-						f.space.Remove(p.Find(f.elements[n].ID))
-						done++
-					}
-				}
-				perSecond(b, b.N)
-			})
+	eachType(b, func(b *testing.B, f *bench) {
+		w := newStopwatch(b)
+		for done := 0; done < b.N; {
+			w.pause()
+			f.registerAll()
+			f.rand.Shuffle(len(f.order), func(i, j int) { f.order[i], f.order[j] = f.order[j], f.order[i] })
+			w.resume()
+			for _, n := range f.order[:min(len(f.order), b.N-done)] {
+				p := f.space.Pool(f.handles[int(n)/f.perPool])
+				f.space.Remove(p.Find(f.elements[n].ID))
+				done++
+			}
 		}
-	}
+		w.report()
+	})
 }
 
 func BenchmarkFind(b *testing.B) {
@@ -201,15 +222,14 @@ func BenchmarkFind(b *testing.B) {
 		b.Run(sh.String(), func(b *testing.B) {
 			f := newBench(sh, rserpool.RoundRobin)
 			f.registerAll()
-			b.ReportAllocs()
-			b.ResetTimer()
+			w := newStopwatch(b)
 			for i := range b.N {
 				n := f.next(i)
 				if f.space.Find(f.handles[n/f.perPool], f.elements[n].ID) == nil {
 					b.Fatal("lost")
 				}
 			}
-			perSecond(b, b.N)
+			w.report()
 		})
 	}
 }
@@ -217,28 +237,23 @@ func BenchmarkFind(b *testing.B) {
 // BenchmarkBytesPerElement reports what an element with one IPv4 address takes,
 // everything included.
 func BenchmarkBytesPerElement(b *testing.B) {
-	for _, t := range []rserpool.PolicyType{rserpool.RoundRobin, rserpool.WeightedRandom} {
-		for _, sh := range shapes {
-			b.Run(fmt.Sprintf("%s/%s", t, sh), func(b *testing.B) {
-				f := newBench(sh, t)
-				var before, after runtime.MemStats
-				for range b.N {
-					f.space = handlespace.New(handlespace.Config{Policies: engine.NewRegistry(builtin.All()...), Rand: f.rand})
-					runtime.GC()
-					runtime.ReadMemStats(&before)
-					for _, i := range f.order {
-						e := f.elements[i]
-						e.UserTransport.Addresses = append([]netip.Addr(nil), e.UserTransport.Addresses...)
-						h := rserpool.Handle(strings.Clone(string(f.handles[int(i)/f.perPool])))
-						f.space.Register(f.now, h, &e, f.now.Add(time.Minute))
-					}
-					runtime.GC()
-					runtime.ReadMemStats(&after)
-				}
-				b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/float64(len(f.order)), "B/element")
-				b.ReportMetric(0, "ns/op")
-				runtime.KeepAlive(f.space)
-			})
+	eachType(b, func(b *testing.B, f *bench) {
+		var before, after runtime.MemStats
+		for range b.N {
+			f.empty()
+			runtime.GC()
+			runtime.ReadMemStats(&before)
+			for _, i := range f.order {
+				e := f.elements[i]
+				e.UserTransport.Addresses = append([]netip.Addr(nil), e.UserTransport.Addresses...)
+				h := rserpool.Handle(strings.Clone(string(f.handles[int(i)/f.perPool])))
+				f.space.Register(f.now, h, &e, f.now.Add(time.Minute))
+			}
+			runtime.GC()
+			runtime.ReadMemStats(&after)
 		}
-	}
+		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/float64(len(f.order)), "B/element")
+		b.ReportMetric(0, "ns/op")
+		runtime.KeepAlive(f.space)
+	})
 }

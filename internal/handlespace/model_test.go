@@ -120,7 +120,7 @@ func play(t failer, data []byte) {
 	s, m := newSpace(handlespace.Config{MaxPoolElements: 12}), &model{}
 	now := epoch
 	var from handlespace.Cursor // of a walk that goes on through everything
-	for ; len(data) >= 4; data = data[4:] {
+	for data = data[:min(len(data), 4000)]; len(data) >= 4; data = data[4:] {
 		op, h := data[0]%12, modelHandles[data[1]%4]
 		id, value := rserpool.ElementID(data[2]%16+1), data[3]
 		home := modelHomes[value%3]

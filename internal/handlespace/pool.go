@@ -34,6 +34,10 @@ func (p *Pool) Type() rserpool.PolicyType { return p.policy }
 // Policy returns the policy by which elements are selected.
 func (p *Pool) Policy() engine.Policy { return p.selector.Policy() }
 
+// Selector returns what chooses among the elements, for changing the policy and
+// telling it of what it depends on. The elements are not to be changed through it.
+func (p *Pool) Selector() *engine.Selector { return p.selector }
+
 // Options returns the options that the pool was made with.
 func (p *Pool) Options() Options { return p.options }
 
@@ -73,9 +77,6 @@ func (p *Pool) Answer(r engine.Request, dst []*Entry) []*Entry {
 	p.space.scratch = chosen[:0]
 	return dst
 }
-
-// Faults returns how many results of the selection policy were none.
-func (p *Pool) Faults() uint64 { return p.selector.Faults() }
 
 // limit returns the number of elements that the pool may have, zero for any.
 func (p *Pool) limit() int {

@@ -247,8 +247,8 @@ func TestOptions(t *testing.T) {
 	if got := ids(p.Select(3, nil)); got != "3 4 1" {
 		t.Errorf("second answer %s, want 3 4 1: two count as selected", got)
 	}
-	if p.Faults() != 0 {
-		t.Errorf("%d faults", p.Faults())
+	if p.Selector().Faults() != 0 {
+		t.Errorf("%d faults", p.Selector().Faults())
 	}
 }
 
