@@ -292,7 +292,7 @@ func TestReadCaptureReturnsTheErrorOfFound(t *testing.T) {
 		calls++
 		return stop
 	})
-	if err != stop || calls != 1 {
+	if !errors.Is(err, stop) || calls != 1 {
 		t.Errorf("error %v after %d calls, want %v after one", err, calls, stop)
 	}
 }

@@ -91,6 +91,14 @@ var explained = []struct {
 	{"cut-short", ASAP, "0700001c112233440009000a506f6f6c2d310000000e0008a000"},
 	{"length-beyond-container", ASAP, "010000380009000944506f6f6c000000000a0028000000d200000000000075300004001012670001000100180a0900050008000800000003"},
 	{"element-missing", ASAP, "0100000c00090008506f6f6c"},
+	{"all-items", ASAP, "05010014" + "00090008506f6f6c" + "803f0008ffffffff"},
+	{"odd-transports", ASAP, "0a0000580a000001" + "0003001412670000525350310001" + "0008c0000201" + "000600101267ffff00010008c0000201" +
+		"0004001812670007000100" + "08c00002010009000841424344" + "0004000c1267000000010004" + "00100007616263" + "00"},
+	{"policy-as-printed", ASAP, "01000040" + "00090008506f6f6c" + "000a0034000000010000000000000001" + "0004001012670001000100087f000001" + "000800144000001000000001" + "0000000200000003"},
+	{"impossible-length", ASAP, "0a0000020a000001"},
+	{"surplus", ASAP, "0a0000080a0000010102030405"},
+	{"reserved-message", ASAP, "0000000800000000"},
+	{"impossible-cause", ASAP, "0e000010000c000c0001000901020304"},
 	{"unknown-message", ENRP, "4b00000801020304"},
 	{"three-bytes", ASAP, "010000"},
 }
@@ -165,6 +173,9 @@ func checkCovered(t *testing.T, b []byte, m *Message) {
 func TestEveryPrefixIsExplainedToItsEnd(t *testing.T) {
 	for _, v := range vectors(t) {
 		b := v.Bytes(t)
+		if len(b) > 200 {
+			continue // more of the same
+		}
 		for n := range b {
 			checkCovered(t, b[:n], Explain(Protocol(v.Protocol), b[:n]))
 		}

@@ -187,7 +187,7 @@ func (m *Message) addresses(f Field) object {
 	for _, p := range f.Fields {
 		switch {
 		case p.parameter == 0:
-		case (p.parameter == wire.IPv4Address || p.parameter == wire.IPv6Address) && len(p.Fields) > 0:
+		case len(p.Fields) > 0 && p.Fields[0].key == "address":
 			list = append(list, p.Fields[0].data)
 		default:
 			others = append(others, m.parameter(p))
