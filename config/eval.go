@@ -103,8 +103,8 @@ func (r *reader) readVariables(blocks hcl.Blocks, given map[string]string) {
 			r.diags = append(r.diags, &hcl.Diagnostic{
 				Severity: hcl.DiagError,
 				Summary:  "Undeclared variable",
-				Detail: fmt.Sprintf("A value was given for variable %q, but no file declares it%s.",
-					name, didYouMean(name, slices.Sorted(maps.Keys(first)))),
+				Detail: sentence(fmt.Errorf("a value was given for variable %q, but no file declares it%s",
+					name, didYouMean(name, slices.Sorted(maps.Keys(first))))),
 			})
 		}
 	}

@@ -53,7 +53,8 @@ func (a *app) execute(args []string) int {
 func (a *app) addGlobalFlags(root *cobra.Command) {
 	f := root.PersistentFlags()
 	f.StringArrayVar(&a.configPaths, "config", nil, "configuration `FILE` or folder; may be repeated")
-	f.StringToStringVar(&a.variables, "var", nil, "`NAME=VALUE` of a configuration variable; may be repeated")
+	a.variables = map[string]string{}
+	f.Var(assignments(a.variables), "var", "`NAME=VALUE` of a configuration variable; may be repeated")
 	f.Var(&choice{&a.logLevel, []string{"debug", "info", "warn", "error"}}, "log-level", "least `LEVEL` to log: debug, info, warn or error (default info)")
 	f.Var(&choice{&a.logFormat, []string{"text", "json"}}, "log-format", "`FORMAT` of the log: text or json (default text)")
 	f.VarP(&choice{&a.output, []string{textOutput, jsonOutput}}, "output", "o", "`FORMAT` of results and errors: text or json")
@@ -74,7 +75,6 @@ func must(err error) {
 func (a *app) finish(cmd *cobra.Command) {
 	cmd.SilenceErrors = true
 	cmd.SilenceUsage = true
-	cmd.DisableFlagsInUseLine = true
 	cmd.SetFlagErrorFunc(a.flagError)
 	if run := cmd.RunE; run != nil {
 		cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -90,15 +90,16 @@ func (a *app) finish(cmd *cobra.Command) {
 // group returns a command that only holds others: "rspool registrar".
 func (a *app) group(use, short, example string, commands ...*cobra.Command) *cobra.Command {
 	g := &cobra.Command{
-		Use:     use + " COMMAND",
-		Short:   short,
-		Example: example,
-		Args:    cobra.ArbitraryArgs,
+		Use:                   use + " COMMAND",
+		Short:                 short,
+		Example:               example,
+		DisableFlagsInUseLine: true,
+		Args:                  cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return a.unknownCommand(cmd, args[0])
 			}
-			return misusef("%s what: %s?", cmd.CommandPath(), strings.Join(commandNames(cmd), ", "))
+			return misusef("%s: what: %s? See %s --help", cmd.CommandPath(), strings.Join(commandNames(cmd), ", "), cmd.CommandPath())
 		},
 	}
 	g.AddCommand(commands...)
@@ -128,6 +129,22 @@ func arguments(names ...string) cobra.PositionalArgs {
 		}
 		return nil
 	}
+}
+
+// findCommand returns the command that names lead to: registrar, run.
+func (a *app) findCommand(root *cobra.Command, names []string) (*cobra.Command, error) {
+	at := root
+next:
+	for _, name := range names {
+		for _, c := range at.Commands() {
+			if c.Name() == name {
+				at = c
+				continue next
+			}
+		}
+		return nil, a.unknownCommand(at, name)
+	}
+	return at, nil
 }
 
 func (a *app) unknownCommand(cmd *cobra.Command, word string) error {

@@ -29,6 +29,23 @@ func (c *choice) Set(s string) error {
 	return nil
 }
 
+// assignments are a flag of the form NAME=VALUE that may be repeated.
+type assignments map[string]string
+
+func (a assignments) String() string { return "" }
+func (a assignments) Type() string   { return "NAME=VALUE" }
+func (a assignments) Set(s string) error {
+	name, value, ok := strings.Cut(s, "=")
+	if !ok || name == "" {
+		return fmt.Errorf("want NAME=VALUE")
+	}
+	if _, ok := a[name]; ok {
+		return fmt.Errorf("%s is set twice", name)
+	}
+	a[name] = value
+	return nil
+}
+
 // A portFlag is a flag that takes a port number, or the word "any" for a free
 // one.
 type portFlag struct {

@@ -18,12 +18,9 @@ as --help, for man to read.`,
 		Example: "  rspool man | man -l -\n  rspool man registrar run > rspool-registrar-run.1",
 		Args:    arguments("[COMMAND...]"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			about, rest, err := cmd.Root().Find(args)
-			if err != nil || len(rest) > 0 {
-				if about == nil || len(rest) == 0 {
-					about, rest = cmd.Root(), args
-				}
-				return a.unknownCommand(about, rest[0])
+			about, err := a.findCommand(cmd.Root(), args)
+			if err != nil {
+				return err
 			}
 			return writeManual(a.stdout, about)
 		},

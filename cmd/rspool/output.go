@@ -100,7 +100,9 @@ func wantsJSON(args []string) bool {
 		case "-ojson", "-o=json", "--output=json":
 			return true
 		case "-o", "--output":
-			return i+1 < len(args) && args[i+1] == jsonOutput
+			if i+1 < len(args) && args[i+1] == jsonOutput {
+				return true
+			}
 		}
 	}
 	return false

@@ -43,6 +43,15 @@ func (a *app) logger(c config.Log) *slog.Logger {
 	return slog.New(slog.NewTextHandler(a.stderr, opt))
 }
 
+// quietLogger is the log of a command that only looks: errors alone, unless
+// --log-level says otherwise.
+func (a *app) quietLogger(c config.Log) *slog.Logger {
+	if a.logLevel == "" {
+		c.Level = slog.LevelError
+	}
+	return a.logger(c)
+}
+
 // untilSignal returns a context that ends at the first SIGINT or SIGTERM. The
 // second one kills the process, as if nobody had listened. Call stop when done.
 func (a *app) untilSignal(ctx context.Context, log *slog.Logger) (c context.Context, stop context.CancelFunc) {

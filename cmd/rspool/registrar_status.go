@@ -70,8 +70,8 @@ func writeRegistrar(w io.Writer, r *status.Registrar, now time.Time) error {
 		{"registrations", c.Registrations}, {"removals", c.Removals}, {"resolutions", c.Resolutions},
 		{"keep-alives", c.KeepAlives}, {"reports", c.Reports}, {"errors sent", c.Errors}, {"ignored", c.Ignored},
 	} {
-		if len(line.counts) > 0 {
-			fmt.Fprintf(w, "%s: %s\n", line.name, counts(line.counts))
+		if text := counts(line.counts); text != "" {
+			fmt.Fprintf(w, "%s: %s\n", line.name, text)
 		}
 	}
 	for _, p := range r.Pools {
@@ -120,11 +120,14 @@ func count(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// counts writes events by name: "again 3, new 1".
+// counts writes events by name: "again 3, new 1". Those that did not happen are
+// left out.
 func counts(c status.Counts) string {
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(c)) {
-		parts = append(parts, fmt.Sprintf("%s %d", printable(name), c[name]))
+		if c[name] > 0 {
+			parts = append(parts, fmt.Sprintf("%s %d", printable(name), c[name]))
+		}
 	}
 	return strings.Join(parts, ", ")
 }

@@ -39,7 +39,7 @@ answers.`,
 			}
 			cfg := c.User.HostConfig
 			host.apply(cmd.Flags(), &cfg)
-			cfg.Log = a.logger(c.Log)
+			cfg.Log = a.quietLogger(c.Log)
 			handle := rserpool.Handle(args[0])
 			if err := rserpool.CheckHandle(handle, cfg.MaxHandleLength); err != nil {
 				return misuse(err)

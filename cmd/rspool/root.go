@@ -29,19 +29,51 @@ the standard output, remarks and logs to the standard error.`,
 		},
 	}
 	a.addGlobalFlags(root)
-	root.AddCommand(
+	root.SetHelpCommand(newHelpCommand(a))
+	addGroup(root, "run", "Run a pool:",
 		newDemoCommand(a),
+		newRegistrarCommand(a),
 		newElementCommand(a),
 		newUserCommand(a),
-		newRegistrarCommand(a),
+	)
+	addGroup(root, "look", "Look into one:",
 		newResolveCommand(a),
 		newTopCommand(a),
 		newDecodeCommand(a),
+	)
+	addGroup(root, "else", "Configuration and help:",
 		newConfigCommand(a),
 		newCompletionCommand(a),
 		newManCommand(a),
 		newVersionCommand(a),
 	)
+	root.SetHelpCommandGroupID("else")
 	a.finish(root)
 	return root
+}
+
+// addGroup hangs commands into the root under a common heading.
+func addGroup(root *cobra.Command, id, title string, commands ...*cobra.Command) {
+	root.AddGroup(&cobra.Group{ID: id, Title: title})
+	for _, c := range commands {
+		c.GroupID = id
+	}
+	root.AddCommand(commands...)
+}
+
+func newHelpCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:     "help [COMMAND...]",
+		Short:   "Explain a command",
+		Long:    "help writes what --help does.",
+		Example: "  rspool help registrar run",
+		Args:    arguments("[COMMAND...]"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			about, err := a.findCommand(cmd.Root(), args)
+			if err != nil {
+				return err
+			}
+			return about.Help()
+		},
+	}
 }

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// asCommand makes the test binary behave as rspool, for the scripts and for the
+// processes that commands start themselves.
+const asCommand = "RSPOOL_TEST_COMMAND"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asCommand) != "" {
+		main()
+	}
+	testscript.Main(m, map[string]func(){"rspool": main})
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		UpdateScripts:       os.Getenv("RSPOOL_UPDATE_SCRIPTS") != "",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv(asCommand, "1")
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"ready":  scriptReady,
+			"signal": scriptSignal,
+			"until":  scriptUntil,
+		},
+	})
+}
+
+// patience bounds what scripts wait for: far longer than anything takes.
+const patience = 60 * time.Second
+
+// eventually tries until f says that it is done; it fails after patience.
+func eventually(ts *testscript.TestScript, what string, f func() bool) {
+	for end := time.Now().Add(patience); !f(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			ts.Fatalf("%s: not within %s", what, patience)
+		}
+	}
+}
+
+// scriptReady is "ready FILE PREFIX": it waits for a --ready-file and sets
+// PREFIX_ASAP, PREFIX_PID and so on from it.
+func scriptReady(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: ready FILE PREFIX")
+	}
+	var line []byte
+	eventually(ts, args[0], func() bool {
+		var err error
+		line, err = os.ReadFile(ts.MkAbs(args[0]))
+		return err == nil
+	})
+	var fields map[string]any
+	ts.Check(json.Unmarshal(line, &fields))
+	for name, v := range fields {
+		ts.Setenv(args[1]+"_"+strings.ToUpper(name), fmt.Sprint(v))
+		if n, ok := v.(float64); ok {
+			ts.Setenv(args[1]+"_"+strings.ToUpper(name), fmt.Sprintf("%.0f", n))
+		}
+	}
+}
+
+// scriptSignal is "signal TERM|HUP PID".
+func scriptSignal(ts *testscript.TestScript, neg bool, args []string) {
+	signals := map[string]os.Signal{"TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "KILL": os.Kill}
+	if neg || len(args) != 2 || signals[args[0]] == nil {
+		ts.Fatalf("usage: signal TERM|HUP|KILL PID")
+	}
+	var pid int
+	_, err := fmt.Sscan(args[1], &pid)
+	ts.Check(err)
+	p, err := os.FindProcess(pid)
+	ts.Check(err)
+	ts.Check(p.Signal(signals[args[0]]))
+}
+
+// scriptUntil is "until TEXT COMMAND...": it runs a command again and again until
+// its output, of both streams, contains the text.
+func scriptUntil(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: until TEXT COMMAND...")
+	}
+	var out string
+	eventually(ts, strings.Join(args, " "), func() bool {
+		_ = ts.Exec(args[1], args[2:]...) // the output decides
+		out = ts.ReadFile("stdout") + ts.ReadFile("stderr")
+		return strings.Contains(out, args[0])
+	})
+}
+
+// TestScriptsCover names the commands that no script runs.
+func TestScriptsCoverTheCommands(t *testing.T) {
+	files, err := filepath.Glob("testdata/script/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no scripts: %v", err)
+	}
+	var all strings.Builder
+	for _, name := range files {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(b)
+	}
+	for _, command := range []string{
+		"registrar run", "registrar check", "registrar status", "resolve", "top", "config init", "config check",
+		"config fmt", "config show", "completion", "man", "version", "help",
+	} {
+		if !strings.Contains(all.String(), "rspool "+command) {
+			t.Errorf("no script runs rspool %s", command)
+		}
+	}
+}
