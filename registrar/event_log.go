@@ -67,7 +67,11 @@ func (l *eventLog) observed(o *role.Observed) {
 	if o.Association != 0 {
 		attrs = append(attrs, "association", uint64(o.Association))
 	}
-	if o.Detail != "" {
+	switch {
+	case o.Detail == "":
+	case o.Event == role.PoolCreated:
+		attrs = append(attrs, "policy", o.Detail)
+	default:
 		attrs = append(attrs, "reason", o.Detail)
 	}
 	l.rated(levelOf(o), o.Event.String(), attrs...)
