@@ -59,6 +59,11 @@ func sctpPacket(from, to uint16, tag uint32, chunks ...[]byte) []byte {
 	return b
 }
 
+func withoutChecksum(packet []byte) []byte {
+	clear(packet[8:12])
+	return packet
+}
+
 // frame returns an Ethernet frame with an IPv4 packet from 192.0.2.1 to 192.0.2.2.
 func frame(t testing.TB, protocol layers.IPProtocol, payload ...gopacket.SerializableLayer) []byte {
 	t.Helper()
@@ -180,6 +185,17 @@ func TestCaptures(t *testing.T) {
 				"1s 192.0.2.1:4711>192.0.2.2:3863 sctp/udp HandleResolution DPool",
 			},
 			counts: Counts{Packets: 2},
+		},
+		{
+			name: "sctp over udp without a checksum, and what only resembles it",
+			frames: [][]byte{
+				udpFrame(t, 40001, 40002, withoutChecksum(sctpPacket(4711, 3863, 7, whole(1, 11, dpool)))),
+				udpFrame(t, 40001, 40002, withoutChecksum(append(sctpPacket(4711, 3863, 7, whole(2, 11, dpool)), 0, 0, 0, 0))),
+				udpFrame(t, 40001, 40002, append(sctpPacket(4711, 3863, 7, whole(3, 11, dpool)), 0)),
+				udpFrame(t, 40001, 40002, sctpPacket(4711, 3863, 7)),
+			},
+			want:   []string{"0s 192.0.2.1:4711>192.0.2.2:3863 sctp/udp HandleResolution DPool"},
+			counts: Counts{Packets: 4},
 		},
 		{
 			name: "announcements and other datagrams",

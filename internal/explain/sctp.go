@@ -10,16 +10,26 @@ const sctpHeader = 12
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// looksLikeSCTP reports whether b is an SCTP packet with a correct checksum, so
-// that encapsulated SCTP is found behind any UDP port.
+// looksLikeSCTP reports whether b is an SCTP packet, so that encapsulated SCTP is
+// found behind any UDP port: it ends with its last chunk, and its checksum is
+// right, or zero as peers may agree upon (RFC 9653).
 func looksLikeSCTP(b []byte) bool {
 	if len(b) < sctpHeader+4 || len(b)%4 != 0 {
 		return false
 	}
+	rest := b[sctpHeader:]
+	for len(rest) > 0 {
+		n := int(binary.BigEndian.Uint16(rest[2:]))
+		if n < 4 || n > len(rest) {
+			return false
+		}
+		rest = rest[(n+3)&^3:]
+	}
+	carried := binary.LittleEndian.Uint32(b[8:])
 	sum := crc32.Update(0, castagnoli, b[:8])
 	sum = crc32.Update(sum, castagnoli, make([]byte, 4))
 	sum = crc32.Update(sum, castagnoli, b[sctpHeader:])
-	return sum == binary.LittleEndian.Uint32(b[8:])
+	return carried == sum || carried == 0
 }
 
 // direction is one way of an association. The verification tag tells it from
