@@ -19,6 +19,7 @@ type inbox struct {
 	items  []item
 	head   int
 	bytes  int
+	count  uint64        // messages added
 	err    error         // what Recv returns after the items; nil while there may be more
 	filled chan struct{} // tells one receiver that there is something
 	room   *sync.Cond    // tells those that push
@@ -60,6 +61,7 @@ func (b *inbox) push(source any, m Message) bool {
 	if b.source != source || b.err != nil {
 		return false
 	}
+	b.count++
 	b.add(item{message: m})
 	return true
 }
@@ -89,6 +91,13 @@ func (b *inbox) finish(err error, drop bool) {
 	}
 	b.room.Broadcast()
 	b.signal()
+}
+
+// received returns how many messages were added.
+func (b *inbox) received() uint64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.count
 }
 
 func (b *inbox) signal() {

@@ -20,7 +20,6 @@ type userEnd struct {
 
 	connected chan struct{} // closed with the first association
 	done      chan struct{} // closed when the machine has ended
-	closing   sync.Once
 	closed    chan struct{} // closed when nothing is left
 
 	mu       sync.Mutex
@@ -34,6 +33,7 @@ type userEnd struct {
 	answered *sync.Once     // done when the host has answered it, or never will
 	changed  chan struct{}  // closed, and made anew, when a sender should look again
 	waiters  int
+	closing  bool
 	ended    bool
 	err      error // why, nil after Close
 	counters SessionStats

@@ -178,7 +178,9 @@ func (u *userEnd) failOver(reason string, unreachable bool) error {
 func (u *userEnd) stats() SessionStats {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return u.counters
+	c := u.counters
+	c.Received = u.session.inbox.received()
+	return c
 }
 
 // ends implements end.
@@ -200,7 +202,13 @@ func (u *userEnd) failure() error {
 
 // close implements end.
 func (u *userEnd) close(ctx context.Context) {
-	u.closing.Do(func() { u.finish(ctx) })
+	u.mu.Lock()
+	first := !u.closing
+	u.closing = true
+	u.mu.Unlock()
+	if first {
+		u.finish(ctx)
+	}
 	<-u.closed
 }
 
