@@ -1,10 +1,14 @@
 package hunt
 
 import (
+	"cmp"
+	"net/netip"
 	"slices"
 	"time"
 
+	rserpool "github.com/rspool/rspool"
 	"github.com/rspool/rspool/internal/machine"
+	"github.com/rspool/rspool/internal/transport"
 )
 
 // associationUp takes the first attempt that succeeds as the home (SH3, SH6), and
@@ -72,6 +76,26 @@ func (m *Machine) adopt(now time.Time, in *machine.Adopt) {
 		m.former[m.home.Association] = &waiting{local: m.home.Local, remote: m.home.Remote, until: now.Add(linger)}
 	}
 	m.setHome(now, up, nil)
+}
+
+// existing returns the association that a registrar has opened, or that it had as
+// a former home; there cannot be a second one between the same two endpoints.
+func (m *Machine) existing(s *server) (id machine.AssociationID, found *waiting) {
+	for _, of := range []map[machine.AssociationID]*waiting{m.incoming, m.former} {
+		for i, w := range of {
+			if samePlace(w.remote, s.address) && (found == nil || i < id) {
+				id, found = i, w
+			}
+		}
+	}
+	return id, found
+}
+
+// samePlace reports whether two addresses lead to the same endpoint.
+func samePlace(a, b transport.Address) bool {
+	return a.Port == b.Port &&
+		cmp.Or(a.UDPPort, rserpool.DefaultUDPPort) == cmp.Or(b.UDPPort, rserpool.DefaultUDPPort) &&
+		slices.ContainsFunc(a.IPs, func(ip netip.Addr) bool { return slices.Contains(b.IPs, ip) })
 }
 
 // tick does what is due at now.

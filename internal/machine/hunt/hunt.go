@@ -157,8 +157,8 @@ func (m *Machine) hunt(now time.Time) {
 		m.round++
 		m.open, m.t5Ends = true, now.Add(m.t5)
 	}
-	m.fill()
-	if len(m.attempts) > 0 {
+	m.fill(now)
+	if m.home != nil || len(m.attempts) > 0 {
 		return
 	}
 	// Deviation: RFC 5352, Section 3.6 waits for T5 although every registrar has
@@ -176,15 +176,22 @@ func (m *Machine) hunt(now time.Time) {
 	}
 }
 
-// fill keeps as many attempts under way as may be (SH1, SH4).
-func (m *Machine) fill() {
+// fill keeps as many attempts under way as may be (SH1, SH4). A registrar with
+// which there is an association already needs none.
+func (m *Machine) fill(now time.Time) {
 	if len(m.attempts) >= maxAttempts {
 		return
 	}
-	for _, s := range m.table.candidates(m.round, m.cfg.Rand) {
-		if len(m.attempts) >= maxAttempts {
+	candidates := m.table.candidates(m.round, m.cfg.Rand)
+	for _, s := range candidates {
+		if id, w := m.existing(s); w != nil {
+			delete(m.incoming, id)
+			delete(m.former, id)
+			m.setHome(now, machine.HomeUp{Association: id, Registrar: s.id, Local: w.local, Remote: w.remote}, s)
 			return
 		}
+	}
+	for _, s := range candidates[:min(len(candidates), maxAttempts-len(m.attempts))] {
 		m.tickets++
 		m.tries++
 		s.round, s.lastTry = m.round, m.tries

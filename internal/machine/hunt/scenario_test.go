@@ -146,7 +146,11 @@ func (w *world) do(words []string) error {
 		}
 		w.step(in)
 	case "announce":
-		return w.announce(rserpool.RegistrarID(number(0)), words[1], words[2:])
+		in, err := announcement(rserpool.RegistrarID(number(0)), words[1], words[2:])
+		if err != nil {
+			return err
+		}
+		w.step(in)
 	case "up":
 		w.step(&machine.AssociationUp{Ticket: machine.Ticket(number(0)), Association: association(1), Local: local})
 	case "fail":
@@ -175,28 +179,30 @@ func (w *world) do(words []string) error {
 	return nil
 }
 
-func (w *world) announce(id rserpool.RegistrarID, source string, options []string) error {
+func announcement(id rserpool.RegistrarID, source string, options []string) (*machine.Heard, error) {
 	from, err := netip.ParseAddrPort(source)
+	if err != nil {
+		return nil, err
+	}
 	msg := &asap.ServerAnnounce{Sender: id}
 	for _, o := range options {
 		name, value, _ := strings.Cut(o, "=")
 		if name == "udp" {
 			n, err := strconv.ParseUint(value, 10, 16)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			msg.UDPPort = uint16(n)
 			continue
 		}
 		a, err := transport.ParseAddress(value)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		protocol := map[string]rserpool.Protocol{"sctp": rserpool.SCTP, "tcp": rserpool.TCP}[name]
 		msg.Transports = append(msg.Transports, rserpool.Transport{Protocol: protocol, Port: a.Port, Addresses: a.IPs})
 	}
-	w.step(&machine.Heard{Group: machine.ASAPGroup, From: from, Payload: asap.Append(nil, msg)})
-	return err
+	return &machine.Heard{Group: machine.ASAPGroup, From: from, Payload: asap.Append(nil, msg)}, nil
 }
 
 // advance lets time pass, with a Tick at each deadline.
