@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -79,6 +80,9 @@ func NewHost(cfg *HostConfig) (*Host, error) {
 		dials: map[machine.Ticket]transport.Association{},
 		parts: map[part]struct{}{},
 		why:   "no registrar is known: name one in Registrars, or let one announce itself",
+	}
+	if len(c.Registrars) > 0 {
+		h.why = "still trying " + strings.Join(c.Registrars, ", ")
 	}
 	if h.door == nil {
 		if h.door, err = openDoor(&c); err != nil {

@@ -25,6 +25,8 @@ func (ah *asapHandler) Event(a transport.Association, kind transport.EventKind, 
 		reason = err.Error()
 	}
 	switch {
+	case kind == transport.Up && h.hunt.stopped:
+		a.Abort("the host closes")
 	case kind == transport.Up:
 		if l == nil {
 			l = &link{a: a}

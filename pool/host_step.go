@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"bytes"
 	"errors"
 	"time"
 
@@ -104,6 +105,7 @@ func (h *Host) perform(r *role, e machine.Effect) {
 		if a := h.dials[e.Ticket]; a != nil {
 			delete(h.dials, e.Ticket)
 			delete(h.links, machine.AssociationID(a.ID()))
+			h.why = "no answer from " + a.Remote().String()
 			a.Abort("no longer wanted")
 		}
 	case machine.Shutdown:
@@ -180,6 +182,7 @@ func (h *Host) send(l *link, m transport.Message) {
 		l.a.Abort("messages are not taken")
 		return
 	}
+	m.Payload = bytes.Clone(m.Payload) // the machine's own is good until its next step
 	l.queue = append(l.queue, m)
 }
 
