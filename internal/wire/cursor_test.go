@@ -248,6 +248,20 @@ func TestHandleCacheReturnsWhatWasRead(t *testing.T) {
 			}
 		}
 	}
+	if n := len(c.Handles.slots); n != maxCachedHandles {
+		t.Errorf("%d handles are remembered, want %d", n, maxCachedHandles)
+	}
+}
+
+// Whoever hears of one pool alone does not pay for many.
+func TestHandleCacheOfOneHandleStaysSmall(t *testing.T) {
+	var h HandleCache
+	for range 1000 {
+		h.handle([]byte("EchoPool"))
+	}
+	if n := len(h.slots); n != minCachedHandles {
+		t.Errorf("room for %d handles, want %d", n, minCachedHandles)
+	}
 }
 
 // A message beyond what a header can state is not written at all.

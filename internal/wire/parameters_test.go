@@ -25,7 +25,6 @@ const sctpHex = "0004 0010 1267 0001 0001 0008 c0000201"
 
 // Each parameter's bytes and value, in both directions.
 func TestParameters(t *testing.T) {
-	type load = rserpool.Load
 	tests := []struct {
 		name  string
 		hex   string
