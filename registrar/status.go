@@ -187,6 +187,8 @@ func countersOf(c role.Counters) status.RegistrarCounters {
 		Resolutions:          status.Counts{"answered": c.Answered, "unknown": c.Unknown, "empty": c.Empty},
 		KeepAlives:           status.Counts{"sent": c.KeepAlives, "verifying": c.Verifications, "answered": c.KeepAlivesAnswered, "silent": c.KeepAlivesSilent},
 		Reports:              status.Counts{"counted": c.Reports, "limited": c.ReportsLimited, "unknown": c.ReportsUnknown},
+		Moved:                c.Moved,
+		Trimmed:              c.Trimmed,
 		SubscriptionsRefused: c.SubscriptionsRefused,
 		Updates:              c.Updates,
 		Announcements:        c.Announcements,

@@ -34,6 +34,8 @@ var (
 	descErrors               = metric("errors_sent_total", "Error causes sent to peers, by cause.", "cause")
 	descIgnored              = metric("ignored_total", "Messages and datagrams without effect, by reason.", "reason")
 	descRegistrations        = metric("registrations_total", "Registrations: new, again (re-registrations) and refused.", "outcome")
+	descMoved                = metric("registrations_moved_total", "Re-registrations over another association than before.")
+	descTrimmed              = metric("registrations_trimmed_total", "Registrations of which addresses were left out that were not the association's.")
 	descRemovals             = metric("removals_total", "Elements removed, by reason.", "reason")
 	descResolutions          = metric("resolutions_total", "Handle resolutions: answered, unknown pool, or empty because no element is eligible.", "outcome")
 	descKeepAlives           = metric("keep_alives_total", "Keep-alives: sent, verifying (sent because of a report), answered and silent.", "event")

@@ -48,6 +48,11 @@ type RegistrarCounters struct {
 	Ignored Counts `json:"ignored"`
 	// Registrations are "new", "again" and "refused".
 	Registrations Counts `json:"registrations"`
+	// Moved are re-registrations over another association, Trimmed are
+	// registrations of which addresses were left out that were not the
+	// association's.
+	Moved   uint64 `json:"moved"`
+	Trimmed uint64 `json:"trimmed"`
 	// Removals are the elements that left, by reason.
 	Removals Counts `json:"removals"`
 	// Resolutions are "answered", "unknown" (no such pool) and "empty".
@@ -131,6 +136,8 @@ func (r *Registrar) Collect(ch chan<- prometheus.Metric) {
 	c.each(descErrors, r.Counters.Errors)
 	c.each(descIgnored, r.Counters.Ignored)
 	c.each(descRegistrations, r.Counters.Registrations)
+	c.one(descMoved, r.Counters.Moved)
+	c.one(descTrimmed, r.Counters.Trimmed)
 	c.each(descRemovals, r.Counters.Removals)
 	c.each(descResolutions, r.Counters.Resolutions)
 	c.each(descKeepAlives, r.Counters.KeepAlives)
