@@ -89,7 +89,7 @@ func (m *Image) PainterPicture(colours []color.RGBA) *image.RGBA {
 		if painter < 1 || painter > len(colours) {
 			return color.RGBA{128, 128, 128, 255}
 		}
-		c, shade := colours[painter-1], 0.35+0.65*palette.brightness(m.Counts[at])
+		c, shade := colours[painter-1], palette.shade(m.Counts[at])
 		return color.RGBA{scale(c.R, shade), scale(c.G, shade), scale(c.B, shade), 255}
 	})
 }
@@ -135,6 +135,14 @@ func (p palette) brightness(count uint32) float64 {
 	}
 	f := (math.Log1p(float64(count)) - p.lowest) / (p.highest - p.lowest)
 	return min(max(f, 0), 1)
+}
+
+// shade is for pictures in which the hue says something else.
+func (p palette) shade(count uint32) float64 {
+	if count >= p.maximum {
+		return 0.4
+	}
+	return 0.65 + 0.35*p.brightness(count)
 }
 
 // stops are the colours from far away of the set to its edge.

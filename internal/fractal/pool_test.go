@@ -1,0 +1,232 @@
+package fractal
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	rserpool "github.com/rspool/rspool"
+	"github.com/rspool/rspool/internal/transport/memory"
+	"github.com/rspool/rspool/pool"
+	"github.com/rspool/rspool/registrar"
+)
+
+// world is a simulated network with a registrar and elements of this service.
+type world struct {
+	t        *testing.T
+	net      *memory.Network
+	machines map[rserpool.ElementID]*memory.Host
+	address  string
+	ends     []func() // run last to first
+}
+
+// inWorld runs f in virtual time and sees to it that nothing is left behind.
+func inWorld(t *testing.T, f func(w *world)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{t: t, net: memory.New(1), machines: map[rserpool.ElementID]*memory.Host{}}
+		w.net.Set(memory.Conditions{Delay: time.Millisecond, Detection: 500 * time.Millisecond, DialTimeout: time.Second})
+		at := w.net.Host()
+		r, err := registrar.New(registrar.Config{
+			Door: at, Log: quiet, Announce: registrar.AnnounceConfig{Disabled: true},
+			KeepAliveInterval: time.Second, KeepAliveTimeout: time.Second,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.address = at.Address(3863).String()
+		w.serve(func(ctx context.Context) error { return r.Serve(ctx) })
+		f(w)
+		for i := len(w.ends) - 1; i >= 0; i-- {
+			w.ends[i]()
+		}
+	})
+}
+
+// serve runs f until the end of the world.
+func (w *world) serve(f func(context.Context) error) {
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- f(ctx) }()
+	w.ends = append(w.ends, func() {
+		stop()
+		if err := <-done; err != nil {
+			w.t.Errorf("served: %v", err)
+		}
+	})
+}
+
+// host returns a host on a machine of its own.
+func (w *world) host() (*pool.Host, *memory.Host) {
+	w.t.Helper()
+	at := w.net.Host()
+	h, err := pool.NewHost(&pool.HostConfig{Registrars: []string{w.address}, Door: at, Log: quiet})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.ends = append(w.ends, func() { h.Close() })
+	return h, at
+}
+
+// element starts an element.
+func (w *world) element(id rserpool.ElementID, cfg ServerConfig) *Server {
+	w.t.Helper()
+	h, at := w.host()
+	w.machines[id] = at
+	cfg.Log = quiet
+	ln, err := pool.Listen(w.t.Context(), DefaultHandle, &pool.ElementConfig{
+		Host: h, ID: id, Policy: rserpool.Policy{Type: rserpool.LeastUsed},
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	cfg.Load = ln.SetLoad
+	s := NewServer(cfg)
+	w.ends = append(w.ends, func() { ln.Close() })
+	w.serve(func(ctx context.Context) error { return s.Serve(ctx, ln) })
+	return s
+}
+
+// render computes the view with the pool, and calls each now and then.
+func (w *world) render(v *View, cfg RenderConfig, each func(Progress)) (*Image, Report) {
+	w.t.Helper()
+	h, _ := w.host()
+	cfg.User, cfg.Log = &pool.UserConfig{Host: h, ConnectTimeout: time.Second, FailoverDelay: 50 * time.Millisecond}, quiet
+	r := NewRender(v, cfg)
+	type outcome struct {
+		m      *Image
+		report Report
+		err    error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		m, report, err := r.Run(w.t.Context())
+		done <- outcome{m, report, err}
+	}()
+	for {
+		select {
+		case o := <-done:
+			if o.err != nil {
+				w.t.Fatal(o.err)
+			}
+			return o.m, o.report
+		case <-time.After(10 * time.Millisecond):
+			each(r.Progress())
+		}
+	}
+}
+
+func testView(t *testing.T) (*View, []uint32) {
+	t.Helper()
+	v, err := NewView(Parameter{Width: 160, Height: 120, MaxIterations: 100, Algorithm: Mandelbrot, C1: complex(2.25, -1.2), C2: complex(-0.95, 1.2)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := Compute(t.Context(), v.Parameter())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v, m.Counts
+}
+
+func TestImageSurvivesItsElements(t *testing.T) {
+	v, want := testView(t)
+	inWorld(t, func(w *world) {
+		for id := rserpool.ElementID(1); id <= 4; id++ {
+			w.element(id, ServerConfig{Capacity: 500 * float64(id), MaxSessions: 2 * int(id), CookiePackets: 2})
+		}
+		killed := 0
+		m, report := w.render(v, RenderConfig{TileSize: 40, Parallel: 4}, func(p Progress) {
+			if p.Pixels < p.Total*(killed+1)/3 || killed == 2 {
+				return
+			}
+			for _, e := range p.Elements {
+				if at := w.machines[e.Element]; e.Working > 0 && at != nil {
+					at.Kill()
+					delete(w.machines, e.Element)
+					killed++
+					return
+				}
+			}
+		})
+		if diff := cmp.Diff(want, m.Counts); diff != "" {
+			t.Errorf("the image differs from the local one (-want +got):\n%s", diff)
+		}
+		tiles, pixels, failovers := 0, 0, 0
+		for _, e := range report.Elements {
+			tiles, pixels, failovers = tiles+e.Tiles, pixels+e.Pixels, failovers+e.Failovers
+		}
+		if tiles != 12 || pixels != v.Parameter().Pixels() {
+			t.Errorf("%d tiles and %d pixels are accounted for, want 12 and %d", tiles, pixels, v.Parameter().Pixels())
+		}
+		if killed != 2 || failovers < 2 || failovers != len(report.Failovers) {
+			t.Errorf("%d elements killed, %d failovers counted, %d described; want 2 elements killed and a failover each", killed, failovers, len(report.Failovers))
+		}
+		for _, f := range report.Failovers {
+			// Detection takes 500 ms; a message of the slowest element takes 648.
+			if !f.Resumed || f.Interruption > 3*time.Second || f.Interruption < 500*time.Millisecond {
+				t.Errorf("failover %+v: want it resumed, after the detection and soon", f)
+			}
+			// Two messages between cookies, and one more on its way.
+			if f.Lost > 3*MaxPoints {
+				t.Errorf("%d pixels were lost in one failover, want %d at most", f.Lost, 3*MaxPoints)
+			}
+		}
+	})
+}
+
+func TestCapacityDecidesTheShare(t *testing.T) {
+	v, want := testView(t)
+	inWorld(t, func(w *world) {
+		for id := rserpool.ElementID(1); id <= 3; id++ {
+			w.element(id, ServerConfig{Capacity: 1000 * float64(id), MaxSessions: 6 * int(id)})
+		}
+		m, report := w.render(v, RenderConfig{TileSize: 16, Parallel: 6}, func(Progress) {})
+		if diff := cmp.Diff(want, m.Counts); diff != "" {
+			t.Errorf("the image differs from the local one (-want +got):\n%s", diff)
+		}
+		for i, e := range report.Elements {
+			if fair := float64(i+1) / 6; e.Share < fair-0.08 || e.Share > fair+0.08 {
+				t.Errorf("element %v has a share of %.2f, want about %.2f", e.Element, e.Share, fair)
+			}
+		}
+		if report.Lost != 0 || len(report.Failovers) != 0 {
+			t.Errorf("%d failovers and %d lost pixels, want none", len(report.Failovers), report.Lost)
+		}
+	})
+}
+
+func TestUserFindsAnotherElementWhereItIsRefused(t *testing.T) {
+	v, want := testView(t)
+	inWorld(t, func(w *world) {
+		first := w.element(1, ServerConfig{Capacity: 4000, MaxSessions: 1})
+		w.element(2, ServerConfig{Capacity: 4000, MaxSessions: 1})
+		m, report := w.render(v, RenderConfig{TileSize: 60, Parallel: 3}, func(Progress) {})
+		if diff := cmp.Diff(want, m.Counts); diff != "" {
+			t.Errorf("the image differs from the local one (-want +got):\n%s", diff)
+		}
+		if report.Retries != 0 {
+			t.Errorf("%d tiles were begun again, want none: a refused session moves on", report.Retries)
+		}
+		if first.Stats().Sessions != 0 {
+			t.Errorf("%d sessions are left", first.Stats().Sessions)
+		}
+	})
+}
+
+func TestWholeImageInOneSession(t *testing.T) {
+	v, want := testView(t)
+	inWorld(t, func(w *world) {
+		w.element(1, ServerConfig{Capacity: 10000})
+		m, report := w.render(v, RenderConfig{TileSize: -1}, func(Progress) {})
+		if diff := cmp.Diff(want, m.Counts); diff != "" {
+			t.Errorf("the image differs from the local one (-want +got):\n%s", diff)
+		}
+		if report.Tiles != 1 {
+			t.Errorf("%d tiles, want 1", report.Tiles)
+		}
+	})
+}
