@@ -119,6 +119,7 @@ func (h *Host) perform(r *role, e machine.Effect) {
 		}
 	case machine.HomeUp:
 		h.home = e
+		h.tally.found.Add(1)
 		h.log.Info("registrar found", "registrar", e.Registrar, "address", e.Remote.String(), "association", e.Association, "claimed", e.Adopted)
 		for _, o := range h.roles {
 			h.step(o, &e)
@@ -141,6 +142,7 @@ func (h *Host) perform(r *role, e machine.Effect) {
 // performHunt does what only the hunt asks for.
 func (h *Host) performHunt(e machine.Effect) {
 	if e, ok := e.(hunt.Failed); ok {
+		h.tally.unfound.Add(1)
 		h.log.Warn("no registrar answers", "tried", e.Tried, "reason", h.why, "again", time.Until(e.Again).Round(time.Millisecond))
 	}
 }
@@ -165,19 +167,24 @@ type link struct {
 	bytes  int
 }
 
-// maxQueue bounds the bytes that wait for a registrar that does not read.
-const maxQueue = 1 << 20
+// maxQueue bounds the bytes that wait for a registrar that does not read, with
+// messageCost for each message.
+const (
+	maxQueue    = 4 << 20
+	messageCost = 64
+)
 
 // send sends a message now or as soon as the association takes it. A registrar
 // that never does is left.
 func (h *Host) send(l *link, m transport.Message) {
+	message(&h.tally.sent, m.Payload)
 	if len(l.queue) == 0 {
 		if err := l.a.Send(m); !errors.Is(err, transport.ErrBackpressure) {
 			return // sent, or the association's end will be heard
 		}
 		l.a.Writable(func() { go h.flush(l) })
 	}
-	if l.bytes += len(m.Payload); l.bytes > maxQueue {
+	if l.bytes += len(m.Payload) + messageCost; l.bytes > maxQueue {
 		l.queue, l.bytes = nil, 0
 		l.a.Abort("messages are not taken")
 		return
@@ -197,7 +204,7 @@ func (h *Host) flush(l *link) {
 			l.a.Writable(func() { go h.flush(l) })
 			return
 		}
-		l.bytes -= len(m.Payload)
+		l.bytes -= len(m.Payload) + messageCost
 	}
 	l.queue, l.bytes = nil, 0
 }
