@@ -97,14 +97,11 @@ func (d *demo) run(ctx context.Context) (err error) {
 	if err != nil {
 		return misuse(err)
 	}
-	ctx, stop := d.app.untilSignal(ctx, slog.New(slog.DiscardHandler))
+	if err := checkPicture(d.picture); err != nil {
+		return err
+	}
+	ctx, stop := untilInterrupt(ctx) // and further signals do not disturb the tidying up
 	defer stop()
-	defer func() {
-		if err != nil && ctx.Err() != nil {
-			err = errors.New("interrupted; nothing is left behind")
-		}
-	}()
-
 	if d.folder, err = os.MkdirTemp("", "rspool-demo-"); err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}
@@ -113,23 +110,14 @@ func (d *demo) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer d.processes.endAll(3 * time.Second)
-	defer func() {
-		if err != nil && ctx.Err() == nil {
-			d.showLogs()
-		}
-	}()
 
 	began := time.Now()
-	user, err := d.settings()
+	image, report, err := d.compute(ctx, view, policy)
 	if err != nil {
-		return err
-	}
-	if err := d.start(ctx, policy); err != nil {
-		return err
-	}
-	d.app.remark("a registrar and %d elements run as processes, policy %s, after %s", d.elements, policy, milliseconds(time.Since(began)))
-	image, report, err := d.compute(ctx, view, user)
-	if err != nil {
+		if ctx.Err() != nil {
+			return errors.New("interrupted; nothing is left behind")
+		}
+		d.showLogs()
 		return err
 	}
 	local, err := fractal.Compute(ctx, view.Parameter())
@@ -143,11 +131,11 @@ func (d *demo) run(ctx context.Context) (err error) {
 	if err := d.app.print(result, result.text); err != nil {
 		return err
 	}
-	if result.Different > 0 {
-		return fmt.Errorf("%d pixels differ from the local computation", result.Different)
+	if !result.Correct {
+		return errors.New("the image differs from the local computation")
 	}
 	if d.keep {
-		return d.explore(ctx)
+		d.explore(ctx)
 	}
 	return nil
 }
@@ -178,6 +166,48 @@ func (d *demo) check() (*fractal.View, rserpool.PolicyType, error) {
 	}
 	view, err := d.image.view()
 	return view, policy, err
+}
+
+// compute starts the processes and has the image computed by them.
+func (d *demo) compute(ctx context.Context, view *fractal.View, policy rserpool.PolicyType) (image *fractal.Image, report fractal.Report, err error) {
+	began := time.Now()
+	user, err := d.settings()
+	if err != nil {
+		return nil, report, err
+	}
+	if err := d.start(ctx, policy); err != nil {
+		return nil, report, err
+	}
+	d.app.remark("a registrar and %s run as processes, policy %s, after %s", count(d.elements, "element"), policy, milliseconds(time.Since(began)))
+
+	file, err := os.Create(filepath.Join(d.folder, "user.log"))
+	if err != nil {
+		return nil, report, fmt.Errorf("demo: %w", err)
+	}
+	defer file.Close()
+	log := slog.New(slog.NewTextHandler(file, nil))
+	user.HostConfig.Registrars = []string{d.registrar}
+	user.HostConfig.Listen, user.HostConfig.UDPPort = loopback, 0
+	user.HostConfig.Log = log
+	if user.Host, err = pool.NewHost(&user.HostConfig); err != nil {
+		return nil, report, err
+	}
+	defer func() { err = errors.Join(err, user.Host.Close()) }()
+	render := fractal.NewRender(view, fractal.RenderConfig{
+		User: &user, TileSize: d.tile, Parallel: d.parallel, StallTimeout: 5 * time.Second, Log: log,
+	})
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	image, report, err = d.app.watchRender(ctx, render, func(p fractal.Progress, g *gauge) {
+		if c := d.processes.dead(); c != nil {
+			cancel(fmt.Errorf("%s has ended unexpectedly: %v", c.name, c.err))
+		}
+		d.killHalfway(p, g)
+	})
+	if err != nil && context.Cause(ctx) != nil {
+		err = context.Cause(ctx)
+	}
+	return image, report, err
 }
 
 // killHalfway kills an element that is at work as soon as half of the image is
@@ -212,38 +242,14 @@ func (d *demo) killHalfway(p fractal.Progress, g *gauge) {
 
 // showLogs prints what the children wrote last, since something has failed.
 func (d *demo) showLogs() {
-	if c := d.processes.dead(); c != nil {
-		d.app.remark("%s has ended unexpectedly: %v", c.name, c.err)
-	}
 	logs, _ := filepath.Glob(filepath.Join(d.folder, "*.log")) // the pattern is good
 	for _, name := range logs {
 		d.app.remark("--- %s\n%s", filepath.Base(name), tail(name, 10))
 	}
 }
 
-// compute has the image computed by the pool.
-func (d *demo) compute(ctx context.Context, view *fractal.View, user pool.UserConfig) (image *fractal.Image, report fractal.Report, err error) {
-	file, err := os.Create(filepath.Join(d.folder, "user.log"))
-	if err != nil {
-		return nil, report, fmt.Errorf("demo: %w", err)
-	}
-	defer file.Close()
-	log := slog.New(slog.NewTextHandler(file, nil))
-	user.HostConfig.Registrars = []string{d.registrar}
-	user.HostConfig.Listen, user.HostConfig.UDPPort = loopback, 0
-	user.HostConfig.Log = log
-	if user.Host, err = pool.NewHost(&user.HostConfig); err != nil {
-		return nil, report, err
-	}
-	defer func() { err = errors.Join(err, user.Host.Close()) }()
-	render := fractal.NewRender(view, fractal.RenderConfig{
-		User: &user, TileSize: d.tile, Parallel: d.parallel, StallTimeout: 5 * time.Second, Log: log,
-	})
-	return d.app.watchRender(ctx, render, d.killHalfway)
-}
-
 // explore leaves everything running until it is interrupted.
-func (d *demo) explore(ctx context.Context) error {
+func (d *demo) explore(ctx context.Context) {
 	d.app.remark(`
 The pool goes on. In another terminal:
   rspool resolve %s -n %d --registrar %s
@@ -252,5 +258,4 @@ The pool goes on. In another terminal:
   rspool user fractal -o another.png --registrar %s
 Ctrl-C ends it.`, fractal.DefaultHandle, d.elements, d.registrar, d.telemetry, d.telemetry, d.registrar)
 	<-ctx.Done()
-	return nil
 }

@@ -31,6 +31,7 @@ func (a *app) newGauge(what string, total int) *gauge {
 			progressbar.OptionSetWidth(32),
 			progressbar.OptionThrottle(50*time.Millisecond),
 			progressbar.OptionSetPredictTime(false),
+			progressbar.OptionUseANSICodes(true),
 			progressbar.OptionClearOnFinish())
 	default:
 		g.w = a.stderr

@@ -18,7 +18,7 @@ import (
 func writePNG(path string, img image.Image) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), ".rspool-*.png")
 	if err != nil {
-		return fmt.Errorf("write picture: %w", err)
+		return fmt.Errorf("write picture %s: %w", path, err)
 	}
 	defer func() {
 		if err != nil {
@@ -38,6 +38,14 @@ func writePNG(path string, img image.Image) (err error) {
 		return err
 	}
 	return os.Rename(f.Name(), path)
+}
+
+// checkPicture fails early where writePNG would fail in the end.
+func checkPicture(path string) error {
+	if _, err := os.Stat(filepath.Dir(path)); err != nil {
+		return fmt.Errorf("write picture %s: %w", path, err)
+	}
+	return nil
 }
 
 // painters is a table of elements with the columns that an image of a pool has,
@@ -70,8 +78,8 @@ func showPreview(w io.Writer, img *image.RGBA) {
 	if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
 		return
 	}
-	// Half of the terminal is enough, and the table is to be seen too.
-	columns = min(columns-1, 80, (rows-12)*2*img.Rect.Dx()/max(img.Rect.Dy(), 1))
+	// The table is to be seen too.
+	columns = min(columns-1, 64, (rows-12)*2*img.Rect.Dx()/max(img.Rect.Dy(), 1))
 	fmt.Fprint(w, fractal.Preview(img, columns))
 }
 

@@ -69,6 +69,9 @@ func (u *userFractal) run(ctx context.Context, flags *pflag.FlagSet) (err error)
 	if err != nil {
 		return misuse(err)
 	}
+	if err := checkPicture(u.picture); err != nil {
+		return err
+	}
 	settings, err := u.app.settings()
 	if err != nil {
 		return err
@@ -170,16 +173,16 @@ func workers(p fractal.Progress) string {
 			n++
 		}
 	}
-	return fmt.Sprintf("%d elements at work", n)
+	return count(n, "element") + " at work"
 }
 
 // summary says how an image came to be, below the table.
 func summary(w io.Writer, r fractal.Report, pictures ...string) error {
-	_, err := fmt.Fprintf(w, "\n%d x %d pixels in %s, %d tiles; %d failovers, the longest %s; %d pixels computed twice (%.2f%%)\n",
-		r.Width, r.Height, milliseconds(r.Elapsed), r.Tiles, len(r.Failovers), milliseconds(r.LongestFailover),
-		r.Lost, 100*float64(r.Lost)/(float64(r.Width)*float64(r.Height)))
+	_, err := fmt.Fprintf(w, "\n%d x %d pixels in %s, %s; %s, the longest %s; %s computed twice (%.2f%%)\n",
+		r.Width, r.Height, milliseconds(r.Elapsed), count(r.Tiles, "tile"),
+		count(len(r.Failovers), "failover"), milliseconds(r.LongestFailover), count(r.Lost, "pixel"), 100*float64(r.Lost)/(float64(r.Width)*float64(r.Height)))
 	if err == nil && r.Retries+r.Conflicts > 0 {
-		_, err = fmt.Fprintf(w, "%d tiles were begun again, %d pixels were computed differently by two elements\n", r.Retries, r.Conflicts)
+		_, err = fmt.Fprintf(w, "begun again: %s; computed differently by two elements: %s\n", count(r.Retries, "tile"), count(r.Conflicts, "pixel"))
 	}
 	if err == nil {
 		_, err = fmt.Fprintf(w, "written: %s\n", strings.Join(pictures, ", "))

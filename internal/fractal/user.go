@@ -157,7 +157,7 @@ type work struct {
 	heard   time.Time          // the last message, at first the request
 	points  int                // received since the element began
 	stalls  int
-	moved   *FailoverReport    // the last failover, while its consequences add up
+	moved   *FailoverReport // the last failover, while its consequences add up
 }
 
 func (w *work) run(ctx context.Context) error {
