@@ -134,6 +134,10 @@ func (s *Session) forced(now time.Time, in *ForceFailover) {
 	s.leave(now, in.Reason)
 }
 
+// remembered is how long an element must have served for the session to forget
+// which others had failed before: the registrar may not know yet.
+const remembered = 30 * time.Second
+
 // leave begins the search for another element. Several elements in a row that
 // take a session and lose it at once, being overloaded perhaps, neither restart
 // the clock of FailoverTimeout nor are they tried without a pause.
@@ -143,8 +147,12 @@ func (s *Session) leave(now time.Time, reason string) {
 		return
 	}
 	next := search{from: s.element.ID, reason: reason}
-	if now.Sub(s.upSince) < s.cfg.FailoverDelay {
-		next.brief, next.tried, next.giveUp = s.search.brief+1, s.search.tried, s.search.giveUp
+	lasted := now.Sub(s.upSince)
+	if lasted < remembered {
+		next.tried = s.search.tried
+	}
+	if lasted < s.cfg.FailoverDelay {
+		next.brief, next.giveUp = s.search.brief+1, s.search.giveUp
 	}
 	next.avoid(s.element.ID)
 	next.offer(s.control.card)

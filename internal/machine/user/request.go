@@ -22,6 +22,7 @@ type request struct {
 	callers   []caller
 	attempts  int
 	expires   time.Time     // end of the present T1
+	asked     time.Time     // when it was sent to the present home first
 	place     *list.Element // in requests.order
 	sent      bool          // on the present home's association
 }
@@ -77,8 +78,8 @@ func (q *requests) join(in *Resolve) *request {
 }
 
 // enqueue notes that r was sent for the first time on this association.
-func (q *requests) enqueue(r *request) {
-	r.sent = true
+func (q *requests) enqueue(now time.Time, r *request) {
+	r.sent, r.asked = true, now
 	q.lines[r.handle] = append(q.lines[r.handle], r)
 }
 

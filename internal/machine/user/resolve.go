@@ -17,7 +17,11 @@ func (r *Resolver) resolve(now time.Time, in *Resolve) {
 		return
 	}
 	cached := in.CacheTime > 0
-	if e := r.cache.entries[in.Handle]; cached && e != nil && e.fresh(now, in.CacheTime) && e.serves(in.Items) {
+	var e *entry
+	if cached {
+		e = r.cache.entries[in.Handle]
+	}
+	if e != nil && e.fresh(now, in.CacheTime) && e.serves(in.Items) {
 		if chosen := e.choose(in.Items, in.Avoid); len(chosen) > 0 {
 			r.stats.CacheHits++
 			r.emit(Resolved{Ticket: in.Ticket, Handle: in.Handle, Policy: e.policy, Elements: chosen, Cached: true})
@@ -39,6 +43,8 @@ func (r *Resolver) resolve(now time.Time, in *Resolve) {
 	q := &request{handle: in.Handle, items: in.Items, cached: cached, subscribe: cached && in.Subscribe}
 	if q.subscribe {
 		q.items = AllItems // what is pushed is the pool, not a selection
+	} else if e != nil && q.items != 0 {
+		q.items = max(q.items, e.asked) // what others have wanted is to stay
 	}
 	r.requests.enter(q, c)
 	r.begin(now, q)
@@ -49,15 +55,15 @@ func (r *Resolver) begin(now time.Time, q *request) {
 	q.expires = now.Add(r.cfg.RequestTimeout)
 	r.requests.add(q)
 	if r.home != 0 {
-		r.sendRequest(q)
+		r.sendRequest(now, q)
 	}
 }
 
 // sendRequest sends a request, again where it has been sent before.
-func (r *Resolver) sendRequest(q *request) {
+func (r *Resolver) sendRequest(now time.Time, q *request) {
 	r.stats.Requests++
 	if !q.sent {
-		r.requests.enqueue(q)
+		r.requests.enqueue(now, q)
 	}
 	r.send(&asap.HandleResolution{Subscribe: q.subscribe, Handle: q.handle, Items: q.items})
 }
@@ -151,7 +157,7 @@ func (r *Resolver) tick(now time.Time) {
 		if now.Before(q.expires) {
 			break
 		}
-		silent = silent || q.sent
+		silent = silent || q.sent && now.Sub(q.asked) >= r.cfg.RequestTimeout
 		if q.attempts >= r.cfg.MaxRetransmit || len(q.callers) == 0 && !q.subscribe {
 			r.giveUp(now, q)
 			continue
@@ -161,7 +167,7 @@ func (r *Resolver) tick(now time.Time) {
 		r.requests.order.MoveToBack(e)
 		if r.home != 0 {
 			r.stats.Repeated++
-			r.sendRequest(q)
+			r.sendRequest(now, q)
 		}
 	}
 	if silent && r.home != 0 {

@@ -126,7 +126,7 @@ func (r *Resolver) homeUp(now time.Time, in *machine.HomeUp) {
 	r.homeLost()
 	r.home = in.Association
 	for e := r.requests.order.Front(); e != nil; e = e.Next() {
-		r.sendRequest(e.Value.(*request))
+		r.sendRequest(now, e.Value.(*request))
 	}
 	for _, report := range r.reports.take(now) {
 		r.sendReport(report)
