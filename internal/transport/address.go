@@ -57,7 +57,12 @@ func ParseAddress(s string) (Address, error) {
 	}
 	a.Port = uint16(p)
 	for _, h := range strings.Split(rest[:i], ",") {
-		ip, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(h, "["), "]"))
+		open, closed := strings.HasPrefix(h, "["), strings.HasSuffix(h, "]")
+		if open != closed || !open && strings.Contains(h, ":") {
+			return bad(fmt.Sprintf("%q needs brackets around an IPv6 address", h))
+		}
+		inner := strings.TrimSuffix(strings.TrimPrefix(h, "["), "]")
+		ip, err := netip.ParseAddr(inner)
 		if err != nil {
 			return bad(fmt.Sprintf("%q is not an IP address", h))
 		}

@@ -109,7 +109,9 @@ type EndpointConfig struct {
 // listens, accepted at it.
 type Endpoint interface {
 	// Dial begins an association and returns at once; the handler hears Up or
-	// Lost, the latter at the latest after the door's dial timeout. It fails
+	// Lost, perhaps before Dial has returned, and Lost at the latest after the
+	// door's dial timeout. Where nobody is there to answer, a door that can tell
+	// says so much earlier: a peer that starts up is worth another try. It fails
 	// at once only where to is malformed, the endpoint is closed, or it has an
 	// association with that address already (ErrInUse).
 	Dial(to Address) (Association, error)

@@ -218,18 +218,18 @@ func (a *association) output(p []byte) {
 	be.PutUint16(p, a.p.port)
 	be.PutUint16(p[2:], a.port)
 	seal(p)
-	a.d.send(p, *a.to.Load())
+	_ = a.d.send(p, *a.to.Load()) // what the system refuses is lost like any packet
 }
 
 // control sends a packet of one chunk. Caller holds mu.
-func (a *association) control(tag uint32, kind byte, value ...[]byte) {
-	a.d.control(header{a.p.port, a.port, tag}, *a.to.Load(), kind, 0, value...)
+func (a *association) control(tag uint32, kind byte, value ...[]byte) error {
+	return a.d.control(header{a.p.port, a.port, tag}, *a.to.Load(), kind, 0, value...)
 }
 
 // abort tells the peer, if it knows of the association. Caller holds mu.
 func (a *association) abort(reason string) {
 	if a.peer.tag != 0 && a.state != ended {
-		a.control(a.peer.tag, chunkAbort, appendParameter(nil, causeUserAbort, []byte(reason[:min(len(reason), maxReason)])))
+		_ = a.control(a.peer.tag, chunkAbort, appendParameter(nil, causeUserAbort, []byte(reason[:min(len(reason), maxReason)])))
 	}
 }
 
@@ -277,7 +277,9 @@ func (a *association) Shutdown() {
 		a.state = closing
 		a.limit = a.d.now() + a.d.cfg.ShutdownTimeout
 		a.rearm(a.probe.due(a))
-		go a.core.Load().shutdown()
+		c := a.core.Load()
+		c.stop()
+		go c.shutdown()
 	}
 }
 

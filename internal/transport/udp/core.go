@@ -138,6 +138,9 @@ func (c *core) close(discard bool) {
 func (c *core) send(m transport.Message) error {
 	c.sending.Lock()
 	defer c.sending.Unlock()
+	if c.ending {
+		return transport.ErrClosed
+	}
 	if int(m.Stream) >= len(c.streams)-1 {
 		return fmt.Errorf("send on stream %d: the association has streams 0 to %d", m.Stream, len(c.streams)-2)
 	}
@@ -202,14 +205,17 @@ func (c *core) stream(id uint16) (*stream, error) {
 	return c.streams[id], nil
 }
 
+// stop lets send fail from now on.
+func (c *core) stop() {
+	c.sending.Lock()
+	defer c.sending.Unlock()
+	c.ending = true
+}
+
 // shutdown begins an orderly end; the host hears over.
 func (c *core) shutdown() {
 	c.sending.Lock()
 	defer c.sending.Unlock()
-	if c.ending {
-		return
-	}
-	c.ending = true
 	for id := range c.streams[:len(c.streams)-1] {
 		if _, err := c.stream(uint16(id)); err != nil { // no longer possible afterwards
 			break

@@ -64,6 +64,9 @@ func (p *endpoint) Dial(to transport.Address) (transport.Association, error) {
 	if udpPort == 0 {
 		udpPort = Port
 	}
+	if to.Port == p.port && udpPort == d.port && d.towards(ips[0]) == ips[0] {
+		return nil, fmt.Errorf("dial %s: that is the endpoint itself", to)
+	}
 	a := newAssociation(p, netip.AddrPortFrom(ips[0], udpPort), to.Port, d.initiation())
 	a.dialed = &dialing{ips: ips}
 	a.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"syscall"
 	"time"
 
 	"github.com/rspool/rspool/internal/transport"
@@ -19,6 +20,7 @@ type dialing struct {
 	echo    []byte // value of the COOKIE ECHO and chunks after it, once there is a cookie
 	sent    time.Duration
 	refused int
+	unsent  int // sends in a row that the system refused
 	due     time.Duration
 }
 
@@ -47,24 +49,37 @@ func (a *association) retransmit(now time.Duration) {
 		a.rearm(g.due)
 		return
 	}
+	var err error
 	if a.state == cookieWait {
 		if g.tries > 0 && len(g.ips) > 1 {
 			g.next = (g.next + 1) % len(g.ips)
 			a.move(netip.AddrPortFrom(g.ips[g.next], a.to.Load().Port()))
 		}
-		a.control(0, chunkInit, a.local.append(nil))
+		err = a.control(0, chunkInit, a.local.append(nil))
 	} else {
-		a.sendEcho()
+		p := appendHeader(make([]byte, 0, headerLen+len(g.echo)), header{a.p.port, a.port, a.peer.tag})
+		err = a.d.sendSealed(append(p, g.echo...), *a.to.Load())
+	}
+	if !hopeless(err) {
+		g.unsent = 0
+	} else if g.unsent++; g.unsent >= len(g.ips) {
+		a.finish(transport.Lost, fmt.Errorf("dial %s: cannot send from %s: %w", a.Remote(), a.d.conn.LocalAddr(), errors.Unwrap(err)))
+		return
 	}
 	g.sent = now
 	g.due = now + min(a.d.cfg.RTOInitial<<min(g.tries/len(g.ips), 16), a.d.cfg.RTOMax)
 	g.tries++
+	if g.unsent > 0 {
+		g.due = now // to the next address
+	}
 	a.rearm(g.due)
 }
 
-func (a *association) sendEcho() {
-	p := appendHeader(make([]byte, 0, headerLen+len(a.dialed.echo)), header{a.p.port, a.port, a.peer.tag})
-	a.d.sendSealed(append(p, a.dialed.echo...), *a.to.Load())
+// hopeless reports whether the system has no way to an address from here, so that
+// sending again is of no use.
+func hopeless(err error) bool {
+	return errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENETUNREACH) || errors.Is(err, syscall.EHOSTUNREACH) ||
+		errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.EAFNOSUPPORT)
 }
 
 // dialRefused is told that nobody listens at the peer's UDP port. After a second
@@ -91,7 +106,7 @@ func (d *Door) onInit(c chunk, h header, from netip.AddrPort) {
 	peer, parameters, ok := parseInitiation(c.value)
 	if !ok {
 		if peer.tag != 0 {
-			d.control(header{h.destination, h.source, peer.tag}, from, chunkAbort, 0, appendParameter(nil, causeInvalidParameter, nil))
+			_ = d.control(header{h.destination, h.source, peer.tag}, from, chunkAbort, 0, appendParameter(nil, causeInvalidParameter, nil))
 		}
 		return
 	}
@@ -103,10 +118,10 @@ func (d *Door) onInit(c chunk, h header, from netip.AddrPort) {
 	d.mu.RUnlock()
 	switch {
 	case p == nil || !p.cfg.Listen && old == nil:
-		d.control(reply, from, chunkAbort, 0)
+		_ = d.control(reply, from, chunkAbort, 0)
 		return
 	case full && old == nil:
-		d.control(reply, from, chunkAbort, 0, appendParameter(nil, causeOutOfResource, nil))
+		_ = d.control(reply, from, chunkAbort, 0, appendParameter(nil, causeOutOfResource, nil))
 		return
 	}
 	k := cookie{at: d.now(), local: d.initiation(), peer: peer, from: from, source: h.source, destination: h.destination}
@@ -128,7 +143,7 @@ func (d *Door) onInit(c chunk, h header, from netip.AddrPort) {
 	v = be.AppendUint16(v, 4+cookieLen)
 	v = appendPadding(d.baker.append(v, k))
 	unknownParameters(parameters, func(raw []byte) { v = appendParameter(v, parameterUnrecognized, raw) })
-	d.control(reply, from, chunkInitAck, 0, v)
+	_ = d.control(reply, from, chunkInitAck, 0, v)
 }
 
 // The parameters of RFC 9260, Section 3.3.2 and 3.3.3, that matter here.
@@ -171,7 +186,7 @@ func (a *association) onInitAck(c chunk, from netip.AddrPort) {
 	peer, parameters, ok := parseInitiation(c.value)
 	if !ok {
 		if peer.tag != 0 {
-			a.control(peer.tag, chunkAbort, appendParameter(nil, causeInvalidParameter, nil))
+			_ = a.control(peer.tag, chunkAbort, appendParameter(nil, causeInvalidParameter, nil))
 		}
 		a.finish(transport.Lost, fmt.Errorf("dial %s: the peer's INIT ACK is invalid", a.Remote()))
 		return
@@ -189,7 +204,7 @@ func (a *association) onInitAck(c chunk, from netip.AddrPort) {
 		b = rest
 	}
 	if echo == nil {
-		a.control(peer.tag, chunkAbort, appendParameter(nil, 2, []byte{0, 0, 0, 1, 0, parameterCookie}))
+		_ = a.control(peer.tag, chunkAbort, appendParameter(nil, 2, []byte{0, 0, 0, 1, 0, parameterCookie}))
 		a.finish(transport.Lost, fmt.Errorf("dial %s: the peer's INIT ACK has no cookie", a.Remote()))
 		return
 	}
@@ -249,7 +264,7 @@ func (d *Door) onCookieEcho(c chunk, h header, from netip.AddrPort) *association
 		if old == nil || old.tags() != [2]uint32{k.local.tag, k.peer.tag} {
 			d.stats.badCookies.Add(1)
 			over := be.AppendUint32(nil, uint32(min((age-d.cfg.CookieLife).Microseconds(), 1<<32-1)))
-			d.control(reply, from, chunkError, 0, appendParameter(nil, causeStaleCookie, over))
+			_ = d.control(reply, from, chunkError, 0, appendParameter(nil, causeStaleCookie, over))
 			return nil
 		}
 	}
@@ -270,17 +285,17 @@ func (d *Door) accept(k cookie, h header, from netip.AddrPort, now time.Duration
 	p := d.ports[h.destination]
 	d.mu.RUnlock()
 	if p == nil || !p.cfg.Listen {
-		d.control(reply, from, chunkAbort, 0)
+		_ = d.control(reply, from, chunkAbort, 0)
 		return nil
 	}
 	a := newAssociation(p, from, h.source, k.local)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if err := d.add(a); err != nil {
-		d.control(reply, from, chunkAbort, 0, appendParameter(nil, causeOutOfResource, nil))
+		_ = d.control(reply, from, chunkAbort, 0, appendParameter(nil, causeOutOfResource, nil))
 		return nil
 	}
-	d.control(reply, from, chunkCookieAck, 0)
+	_ = d.control(reply, from, chunkCookieAck, 0)
 	a.establish(k.peer)
 	return a
 }
@@ -308,7 +323,7 @@ func (a *association) onCookieEcho(k cookie, reply header, from netip.AddrPort, 
 		a.d.stats.badCookies.Add(1)
 		return nil
 	}
-	a.d.control(reply, from, chunkCookieAck, 0)
+	_ = a.d.control(reply, from, chunkCookieAck, 0)
 	return a
 }
 

@@ -2,19 +2,13 @@ package udp
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
-	"runtime"
 	"strings"
 	"testing"
-	"time"
-
-	"go.uber.org/goleak"
 
 	"github.com/rspool/rspool/internal/transport"
-	"github.com/rspool/rspool/internal/transport/transporttest"
 )
 
 func TestForgedPacketsChangeNothing(t *testing.T) {
@@ -233,128 +227,6 @@ func TestOutOfTheBlue(t *testing.T) {
 	}
 }
 
-func TestCookies(t *testing.T) {
-	for _, tt := range []struct {
-		name string
-		bad  func(r, other *raw, cookie []byte) // sends a COOKIE ECHO
-	}{
-		{"tampered", func(r, _ *raw, c []byte) {
-			c[20] ^= 1
-			r.send(r.peer.tag, chunk1(chunkCookieEcho, 0, c))
-		}},
-		{"tampered signature", func(r, _ *raw, c []byte) {
-			c[len(c)-1] ^= 1
-			r.send(r.peer.tag, chunk1(chunkCookieEcho, 0, c))
-		}},
-		{"truncated", func(r, _ *raw, c []byte) { r.send(r.peer.tag, chunk1(chunkCookieEcho, 0, c[:len(c)-4])) }},
-		{"empty", func(r, _ *raw, _ []byte) { r.send(r.peer.tag, chunk1(chunkCookieEcho, 0)) }},
-		{"with another tag", func(r, _ *raw, c []byte) { r.send(r.peer.tag^1, chunk1(chunkCookieEcho, 0, c)) }},
-		{"from another UDP port", func(r, other *raw, c []byte) { other.send(r.peer.tag, chunk1(chunkCookieEcho, 0, c)) }},
-		{"from another SCTP port", func(r, _ *raw, c []byte) {
-			r.h.source++
-			r.send(r.peer.tag, chunk1(chunkCookieEcho, 0, c))
-			r.h.source--
-		}},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			d, heard := target(t, Config{})
-			r := newRaw(t, d)
-			cookie := r.init()
-			tt.bad(r, newRaw(t, d), bytes.Clone(cookie))
-			r.quiet()
-			heard.Silent(t)
-			if s := d.Stats(); s.BadCookies != 1 || s.Associations != 0 {
-				t.Errorf("%+v", s)
-			}
-			r.send(r.peer.tag, chunk1(chunkCookieEcho, 0, cookie)) // it is still good
-			r.want(chunkCookieAck)
-			heard.Want(t, transport.Up)
-		})
-	}
-}
-
-func TestCookieReplay(t *testing.T) {
-	d, heard := target(t, Config{HeartbeatInterval: -1})
-	r := newRaw(t, d)
-	cookie := r.establish()
-	heard.Want(t, transport.Up)
-	// While the association lives, a duplicate is acknowledged and nothing else.
-	r.send(r.peer.tag, chunk1(chunkCookieEcho, 0, cookie))
-	r.want(chunkCookieAck)
-	r.send(r.peer.tag, chunk1(chunkAbort, 0))
-	heard.Want(t, transport.Lost)
-	// Afterwards, it makes no second one.
-	r.send(r.peer.tag, chunk1(chunkCookieEcho, 0, cookie))
-	r.quiet()
-	heard.Silent(t)
-	if s := d.Stats(); s.BadCookies != 1 || s.Associations != 0 {
-		t.Errorf("%+v", s)
-	}
-}
-
-func TestStaleCookieIsReported(t *testing.T) {
-	d, heard := target(t, Config{CookieLife: time.Nanosecond})
-	r := newRaw(t, d)
-	cookie := r.init()
-	r.send(r.peer.tag, chunk1(chunkCookieEcho, 0, cookie))
-	if kind, staleness, _, ok := nextParameter(r.want(chunkError).value); !ok || kind != causeStaleCookie || len(staleness) != 4 {
-		t.Errorf("cause %d %x", kind, staleness)
-	}
-	heard.Silent(t)
-	if n := d.Stats().BadCookies; n != 1 {
-		t.Errorf("%d bad cookies counted", n)
-	}
-}
-
-func TestDiallerBeginsAnewWhenItsCookieIsStale(t *testing.T) {
-	d, heard := target(t, Config{CookieLife: 50 * time.Millisecond})
-	held := false
-	to := newLossy(t, d, func(_ int, p []byte, pass func([]byte)) {
-		if !held && p[headerLen] == chunkCookieEcho {
-			held = true
-			time.Sleep(100 * time.Millisecond) // the network takes its time
-		}
-		pass(p)
-	})
-	user := open(t, quick(loopback))
-	defer user.Close()
-	mine := transporttest.NewRecorder()
-	ep, err := user.Open(transport.EndpointConfig{Handler: mine})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := ep.Dial(to); err != nil {
-		t.Fatal(err)
-	}
-	mine.Want(t, transport.Up)
-	heard.Want(t, transport.Up)
-	if n := d.Stats().Inits; n < 2 {
-		t.Errorf("%d INITs; want a second one", n)
-	}
-}
-
-func TestRestartNeedsTheRightTieTags(t *testing.T) {
-	d, heard := target(t, Config{HeartbeatInterval: -1})
-	r := newRaw(t, d)
-	r.establish()
-	first := heard.Want(t, transport.Up).Association
-	// Two INITs of a restarted peer; the second association makes the cookie of
-	// the first useless.
-	r.local.tag++
-	early := r.init()
-	earlyTag := r.peer.tag
-	r.local.tag++
-	r.establish()
-	if h := heard.Want(t, transport.Restarted); h.Association != first {
-		t.Error("another association was restarted")
-	}
-	r.send(earlyTag, chunk1(chunkCookieEcho, 0, early))
-	r.quiet()
-	r.send(r.peer.tag, data(100, 0, "lives"))
-	heard.WantMessage(t)
-	heard.Silent(t)
-}
-
 func TestNonsenseInDataIsAnswered(t *testing.T) {
 	t.Run("a stream that does not exist", func(t *testing.T) {
 		d, heard := target(t, Config{HeartbeatInterval: -1})
@@ -453,107 +325,5 @@ func TestHeartbeatsAreAnsweredAndForgedAnswersIgnored(t *testing.T) {
 	r.quiet()
 	if rtt := a.RTT(); rtt != 0 {
 		t.Errorf("RTT %v of nothing", rtt)
-	}
-}
-
-// 50,000 INITs leave nothing behind, and service goes on meanwhile.
-func TestInitFlood(t *testing.T) {
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
-	d := open(t, quick(loopback))
-	defer d.Close()
-	heard := transporttest.NewRecorder()
-	ep := listener(t, d, heard)
-	conn, err := net.Dial("udp", d.conn.LocalAddr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	goroutines := runtime.NumGoroutine()
-	flooded := make(chan struct{})
-	go func() {
-		defer close(flooded)
-		defer conn.Close()
-		for i := range 50000 {
-			p := appendHeader(nil, header{uint16(1024 + i%60000), 3863, 0})
-			p = appendChunk(p, chunkInit, 0, initiation{tag: uint32(i + 1), window: 1 << 16, tsn: 1, out: 9, in: 9}.append(nil))
-			seal(p)
-			_, _ = conn.Write(p)
-		}
-	}()
-	user := open(t, quick(loopback))
-	defer user.Close()
-	served := 0
-	for done := false; !done; served++ {
-		select {
-		case <-flooded:
-			done = true
-		default:
-		}
-		mine := transporttest.NewRecorder()
-		uep, err := user.Open(transport.EndpointConfig{Handler: mine})
-		if err != nil {
-			t.Fatal(err)
-		}
-		a, err := uep.Dial(ep.Local())
-		if err != nil {
-			t.Fatal(err)
-		}
-		mine.Want(t, transport.Up)
-		heard.Want(t, transport.Up)
-		if err := a.Send(transport.Message{PPID: 11, Payload: []byte("served")}); err != nil {
-			t.Fatal(err)
-		}
-		heard.WantMessage(t)
-		a.Abort("done")
-		heard.Want(t, transport.Lost)
-		if err := uep.Close(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	s := d.Stats()
-	t.Logf("%d INITs answered, %d associations served meanwhile", s.Inits, served)
-	if s.Associations != 0 || s.Inits < 1000 {
-		t.Errorf("%+v", s)
-	}
-	if n := runtime.NumGoroutine() - goroutines; n > 20 {
-		t.Errorf("%d goroutines more", n)
-	}
-}
-
-func TestLimitOfAssociations(t *testing.T) {
-	d, heard := target(t, Config{MaxAssociations: 1})
-	r := newRaw(t, d)
-	r.establish()
-	heard.Want(t, transport.Up)
-	other := newRaw(t, d)
-	other.send(0, chunk1(chunkInit, 0, other.local.append(nil)))
-	if kind, _, _, _ := nextParameter(other.want(chunkAbort).value); kind != causeOutOfResource {
-		t.Errorf("cause %d", kind)
-	}
-	mine := transporttest.NewRecorder()
-	ep, err := d.Open(transport.EndpointConfig{Handler: mine})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := ep.Dial(ep.Local()); err == nil || !strings.Contains(err.Error(), "1 associations") {
-		t.Errorf("dial: %v", err)
-	}
-}
-
-func TestConfigIsChecked(t *testing.T) {
-	for _, tt := range []struct {
-		name string
-		cfg  Config
-	}{
-		{"port", Config{UDPPort: 70000}},
-		{"MTU", Config{MTU: 100}},
-		{"streams", Config{Streams: 1 << 16}},
-		{"window", Config{ReceiveWindow: 1000}},
-		{"RTO", Config{RTOMin: time.Hour}},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			if d, err := Open(tt.cfg); err == nil {
-				t.Error(errors.Join(errors.New("opened"), d.Close()))
-			}
-		})
 	}
 }

@@ -117,9 +117,9 @@ func (d *Door) outOfTheBlue(p []byte, h header, from netip.AddrPort) {
 	switch p[headerLen] {
 	case chunkInitAck, chunkCookieAck, chunkError, chunkShutdownComplete, chunkHeartbeatAck:
 	case chunkShutdownAck:
-		d.control(back, from, chunkShutdownComplete, flagT)
+		_ = d.control(back, from, chunkShutdownComplete, flagT)
 	default:
-		d.control(back, from, chunkAbort, flagT)
+		_ = d.control(back, from, chunkAbort, flagT)
 	}
 }
 
@@ -204,7 +204,7 @@ func (a *association) data(c chunk) (keep, more bool) {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		if a.state == established || a.state == closing {
-			a.control(a.peer.tag, chunkAbort, appendParameter(nil, causeNoUserData, c.value[:4]))
+			_ = a.control(a.peer.tag, chunkAbort, appendParameter(nil, causeNoUserData, c.value[:4]))
 			a.finish(transport.Lost, errors.New("aborted by this side: the peer sent a message without data"))
 		}
 		return false, false
@@ -253,7 +253,7 @@ func (a *association) reply(kind byte, value []byte) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.state >= established && a.state != ended {
-		a.control(a.peer.tag, kind, value)
+		_ = a.control(a.peer.tag, kind, value)
 	}
 }
 

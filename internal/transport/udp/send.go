@@ -5,15 +5,17 @@ import (
 	"net/netip"
 )
 
-// send sends a packet. What the system refuses is lost like any packet on the
-// way; the peer's silence tells.
-func (d *Door) send(p []byte, to netip.AddrPort) {
+// send sends a packet. An error says that the system refused it; for most that
+// is a loss like any other, and the peer's silence tells.
+func (d *Door) send(p []byte, to netip.AddrPort) error {
 	d.stats.out.Add(1)
-	if _, err := d.conn.WriteToUDPAddrPort(p, to); err != nil {
+	_, err := d.conn.WriteToUDPAddrPort(p, to)
+	if err != nil {
 		// It may be about an earlier packet.
 		d.failure()
-		_, _ = d.conn.WriteToUDPAddrPort(p, to)
+		_, err = d.conn.WriteToUDPAddrPort(p, to)
 	}
+	return err
 }
 
 // failure is told that the socket reported an error. The senders hold locks that
@@ -40,14 +42,14 @@ func (d *Door) readErrors() {
 }
 
 // sendSealed seals a packet and sends it.
-func (d *Door) sendSealed(p []byte, to netip.AddrPort) {
+func (d *Door) sendSealed(p []byte, to netip.AddrPort) error {
 	seal(p)
-	d.send(p, to)
+	return d.send(p, to)
 }
 
 // control sends a packet of one chunk.
-func (d *Door) control(h header, to netip.AddrPort, kind, flags byte, value ...[]byte) {
-	d.sendSealed(appendChunk(appendHeader(make([]byte, 0, 64), h), kind, flags, value...), to)
+func (d *Door) control(h header, to netip.AddrPort, kind, flags byte, value ...[]byte) error {
+	return d.sendSealed(appendChunk(appendHeader(make([]byte, 0, 64), h), kind, flags, value...), to)
 }
 
 // refused is told of a packet of ours that met a closed UDP port. It trusts the

@@ -115,7 +115,7 @@ func (a *association) heartbeat(now time.Duration) {
 	p.jitter = rand.N(rto) - rto/2
 	info := be.AppendUint64(make([]byte, 0, 16), p.nonce)
 	info = be.AppendUint64(info, uint64(now))
-	a.control(a.peer.tag, chunkHeartbeat, appendParameter(nil, 1, info))
+	_ = a.control(a.peer.tag, chunkHeartbeat, appendParameter(nil, 1, info))
 }
 
 // heartbeatAck is what comes back.
