@@ -91,7 +91,7 @@ func (r *Resolver) Step(now time.Time, in machine.Input) []machine.Effect {
 			r.homeLost()
 		}
 	case *machine.Received:
-		if in.Association == r.home {
+		if r.home != 0 && in.Association == r.home {
 			r.received(now, in)
 		}
 	case *Resolve:
