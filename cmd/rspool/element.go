@@ -53,6 +53,9 @@ finish; those that do not continue elsewhere.`,
 			if err := flags.apply(cmd.Flags(), &settings.Element); err != nil {
 				return misuse(err)
 			}
+			if flags.telemetry != "" {
+				settings.Telemetry.Listen = flags.telemetry
+			}
 			if settings.Element.Pool == "" {
 				settings.Element.Pool = fractal.DefaultHandle
 			}
@@ -96,13 +99,19 @@ func (a *app) runFractal(ctx context.Context, settings *config.Config, service f
 		return err
 	}
 	defer func() { err = errors.Join(err, e.Host.Close()) }()
+	telemetry, stopTelemetry, err := a.telemetry(ctx, settings.Telemetry.Listen, e.Host, log)
+	if err != nil {
+		return err
+	}
+	defer stopTelemetry()
+
 	ln, err := pool.Listen(ctx, settings.Element.Pool, &e)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, ln.Close()) }()
+	defer ln.Close() // what Drain could not do is known already
 	log.Info("element serves", "handle", ln.Handle(), "element", ln.ID(), "policy", e.Policy.Type)
-	if err := writeReady(readyFile, readiness{Role: "element", ID: ln.ID().String(), Pool: string(ln.Handle())}); err != nil {
+	if err := writeReady(readyFile, readiness{Role: "element", ID: ln.ID().String(), Pool: string(ln.Handle()), Telemetry: telemetry}); err != nil {
 		return err
 	}
 
@@ -123,7 +132,7 @@ func (a *app) runFractal(ctx context.Context, settings *config.Config, service f
 	patience, cancel := context.WithTimeout(serving, drainTime)
 	defer cancel()
 	if err := ln.Drain(patience); err != nil {
-		log.Warn("element leaves sessions behind, which continue elsewhere", "error", err)
+		log.Warn("element does not leave in order; the registrar will notice, and sessions continue elsewhere", "error", err)
 	}
 	end()
 	<-served

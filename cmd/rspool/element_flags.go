@@ -21,6 +21,7 @@ type elementFlags struct {
 	pool      string
 	port      int
 	element   config.Element // id, policy and values, as far as flags give them
+	telemetry string
 	readyFile string
 }
 
@@ -37,6 +38,7 @@ func (f *elementFlags) add(flags *pflag.FlagSet, handle rserpool.Handle) {
 	flags.Var(shareFlag(&p.WeightDPF), "weight-dpf", "share of the weight lost with each millisecond of distance")
 	flags.Var(shareFlag(&p.LoadDPF), "load-dpf", "load added with each millisecond of distance")
 	flags.Uint32Var(&p.Distance, "distance", 0, "distance in milliseconds")
+	flags.StringVar(&f.telemetry, "telemetry", "", "`ADDRESS` for metrics, health and status, as HOST:PORT")
 	flags.StringVar(&f.readyFile, "ready-file", "", "`FILE` that receives a line of JSON once the element is registered")
 }
 

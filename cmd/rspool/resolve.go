@@ -151,7 +151,11 @@ func writePool(w io.Writer, r pool.Resolution) error {
 		var values []string
 		fields, _ := e.Policy.Type.Fields()
 		for _, f := range fields {
-			values = append(values, fmt.Sprintf("%s=%.4v", f, policyValue(&e.Policy, f)))
+			format := "%s=%d"
+			if f.Share() {
+				format = "%s=%.4g"
+			}
+			values = append(values, fmt.Sprintf(format, f, policyValue(&e.Policy, f)))
 		}
 		rows = append(rows, []string{e.ID.String(), e.UserTransport.String(), orElse(strings.Join(values, " "), "-"), e.Home.String()})
 	}
