@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	rserpool "github.com/rspool/rspool"
+	"github.com/rspool/rspool/internal/machine/element"
 )
 
 const registrarAt = "192.0.2.1:3863"
@@ -44,6 +45,13 @@ func elementsOf(t *testing.T, h *Host, handle rserpool.Handle) map[rserpool.Elem
 		ids[e.ID] = true
 	}
 	return ids
+}
+
+// registrations returns the counters of the host's element machine.
+func registrations(h *Host) element.Counters {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.elements.machine.Counters()
 }
 
 func TestListenRegistersAndCloseDeregisters(t *testing.T) {
@@ -156,12 +164,12 @@ func TestSetLoadReachesUsers(t *testing.T) {
 		s.registrar("192.0.2.1", 0xa)
 		h, _ := s.host(registrarAt)
 		l := listen(t, h, "EchoPool", ElementConfig{Policy: rserpool.Policy{Type: rserpool.LeastUsed}})
-		before := h.elements.machine.Counters().Registrations
+		before := registrations(h).Registrations
 		for i := range 100 {
 			l.SetLoad(rserpool.LoadOf(float64(i) / 100))
 		}
 		time.Sleep(150 * time.Millisecond)
-		if n := h.elements.machine.Counters().Registrations - before; n < 1 || n > 2 {
+		if n := registrations(h).Registrations - before; n < 1 || n > 2 {
 			t.Errorf("%d registrations for 100 changes at once, want 1 or 2", n)
 		}
 		a, err := Resolve(context.Background(), h, "EchoPool", 0)
@@ -525,7 +533,7 @@ func TestThousandElements(t *testing.T) {
 				t.Errorf("pool %d has %d elements after five minutes, want %d", i, len(got), n/10)
 			}
 		}
-		c := h.elements.machine.Counters()
+		c := registrations(h)
 		if c.KeepAlives < 50*n || c.Acks != c.KeepAlives || c.Timeouts != 0 || c.Lapses != 0 {
 			t.Errorf("counters %+v", c)
 		}
@@ -541,10 +549,10 @@ func TestThousandElements(t *testing.T) {
 		if d := time.Since(start); d > time.Second {
 			t.Errorf("leaving took %v", d)
 		}
+		h.Close()
 		if k := h.elements.machine.Len(); k != 0 {
 			t.Errorf("%d elements are left", k)
 		}
-		h.Close()
 		synctest.Wait()
 		if k := at.Stats().Associations; k != 0 {
 			t.Errorf("%d associations are left", k)

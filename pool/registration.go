@@ -215,9 +215,9 @@ func (r *Registration) Status() Status {
 	defer h.mu.Unlock()
 	s := r.status
 	s.Policy = r.policy
-	if home, ok := h.hunter.Home(); ok {
-		s.Home, s.Registrar = home.Registrar, home.Remote.String()
-	} else if s.Registered = false; s.Err == nil {
+	if h.home.Association != 0 {
+		s.Home, s.Registrar = h.home.Registrar, h.home.Remote.String()
+	} else if s.Err == nil {
 		s.Err = fmt.Errorf("%w (%s)", ErrNoRegistrar, h.why)
 	}
 	return s
