@@ -136,7 +136,7 @@ type Door interface {
 
 // Stats counts what went through a door.
 type Stats struct {
-	Associations   int    // up now
+	Associations   int    // now, those being dialled among them
 	PacketsIn      uint64 // received
 	PacketsOut     uint64 // sent
 	Malformed      uint64 // packets that could not be parsed or had a bad checksum

@@ -64,11 +64,7 @@ func (h *Host) Stats() transport.Stats {
 	h.n.mu.Lock()
 	defer h.n.mu.Unlock()
 	s := h.stats
-	for _, e := range h.ends() {
-		if e.state == up {
-			s.Associations++
-		}
-	}
+	s.Associations = len(h.ends())
 	return s
 }
 
