@@ -23,6 +23,7 @@ type sessionCheck struct {
 	tried       map[rserpool.ElementID]bool
 	trial       rserpool.ElementID
 	cookie      string // the newest
+	echo        string // the newest at the last failover
 	mustEcho    bool
 	ended       bool
 	offered     int // messages taken, numbered from 1
@@ -72,7 +73,7 @@ func (c *sessionCheck) step(in machine.Input) {
 					c.t.Fatalf("failover %+v with cookie %q after %d messages", f, c.cookie, c.transmitted)
 				}
 			}
-			c.mustEcho = c.s.Control() && c.cookie != ""
+			c.mustEcho, c.echo = c.s.Control() && c.cookie != "", c.cookie
 		case Ended:
 			c.ended = true
 			c.up = 0
@@ -105,8 +106,8 @@ func (c *sessionCheck) pump(n int) {
 				c.t.Fatal(err)
 			}
 			if echo, ok := p.(*asap.CookieEcho); ok {
-				if !c.mustEcho || string(echo.Cookie) != c.cookie {
-					c.t.Fatalf("echoes %q, want %q", echo.Cookie, c.cookie)
+				if !c.mustEcho || string(echo.Cookie) != c.echo {
+					c.t.Fatalf("echoes %q, want %q", echo.Cookie, c.echo)
 				}
 				c.mustEcho = false
 			}
