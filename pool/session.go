@@ -53,8 +53,9 @@ type SessionStats struct {
 // with ErrLost or ErrNoElement when the session is over, and with the context's
 // error; then the message was not taken.
 func (s *Session) Send(ctx context.Context, m Message) error {
-	var err error
+	err := ctx.Err()
 	switch {
+	case err != nil:
 	case len(m.Data) > MaxMessage:
 		err = fmt.Errorf("%w (%d bytes exceed %d)", ErrTooLarge, len(m.Data), MaxMessage)
 	case len(m.Data) == 0:
