@@ -6,6 +6,7 @@
 package element
 
 import (
+	"bytes"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -124,6 +125,8 @@ type Machine struct {
 
 	counters Counters
 	effects  []machine.Effect
+	ackMsg   asap.KeepAliveAck // used for each
+	scratch  []byte
 }
 
 // Counters count what happened since the machine was made.
@@ -147,9 +150,11 @@ func New(cfg Config) *Machine {
 	}
 }
 
-// Step implements machine.Machine. The effects are values, and good for ever.
+// Step implements machine.Machine. The effects are values; the payloads in them are
+// good for ever.
 func (m *Machine) Step(now time.Time, in machine.Input) []machine.Effect {
-	m.effects = nil
+	clear(m.effects)
+	m.effects = m.effects[:0]
 	m.timers.run(m, now)
 	switch in := in.(type) {
 	case *Register:
@@ -186,7 +191,8 @@ func (m *Machine) emit(e machine.Effect) { m.effects = append(m.effects, e) }
 
 // send sends a message of ASAP.
 func (m *Machine) send(a machine.AssociationID, msg asap.Message) {
-	m.emit(machine.Send{Association: a, PPID: asap.PPID, Payload: asap.Append(nil, msg)})
+	m.scratch = asap.Append(m.scratch[:0], msg)
+	m.emit(machine.Send{Association: a, PPID: asap.PPID, Payload: bytes.Clone(m.scratch)})
 }
 
 // received hands a message to the file that knows it.

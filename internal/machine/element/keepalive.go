@@ -151,5 +151,6 @@ func (p *pool) alive() bool {
 
 func (m *Machine) ack(a machine.AssociationID, e *element) {
 	m.counters.Acks++
-	m.send(a, &asap.KeepAliveAck{Handle: e.Handle, Element: e.Element.ID})
+	m.ackMsg = asap.KeepAliveAck{Handle: e.Handle, Element: e.Element.ID}
+	m.send(a, &m.ackMsg)
 }

@@ -105,9 +105,11 @@ func New(cfg Config) *Machine {
 	}
 }
 
-// Step implements machine.Machine. The effects are values, and good for ever.
+// Step implements machine.Machine. The effects are values; the payloads in them are
+// good for ever.
 func (m *Machine) Step(now time.Time, in machine.Input) []machine.Effect {
-	m.effects = nil
+	clear(m.effects)
+	m.effects = m.effects[:0]
 	m.tick(now)
 	switch in := in.(type) {
 	case *Servers:
