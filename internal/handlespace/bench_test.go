@@ -168,17 +168,27 @@ func eachType(b *testing.B, run func(b *testing.B, f *bench)) {
 	}
 }
 
+// batch is the least number of operations between two pauses of the stopwatch,
+// which would weigh more than they do.
+const batch = 20_000
+
 func BenchmarkRegister(b *testing.B) {
 	eachType(b, func(b *testing.B, f *bench) {
 		w := newStopwatch(b)
 		for done := 0; done < b.N; {
 			w.pause()
-			f.empty()
+			var spaces []*handlespace.Space
+			for range max(1, batch/len(f.order)) {
+				f.empty()
+				spaces = append(spaces, f.space)
+			}
 			runtime.GC()
 			w.resume()
-			for i := 0; i < len(f.order) && done < b.N; i++ {
-				f.register(int(f.order[i]))
-				done++
+			for _, f.space = range spaces {
+				for _, n := range f.order[:min(len(f.order), b.N-done)] {
+					f.register(int(n))
+					done++
+				}
 			}
 		}
 		w.report()
@@ -204,13 +214,21 @@ func BenchmarkDeregister(b *testing.B) {
 		w := newStopwatch(b)
 		for done := 0; done < b.N; {
 			w.pause()
-			f.registerAll()
+			var spaces []*handlespace.Space
+			for range max(1, batch/len(f.order)) {
+				f.empty()
+				f.registerAll()
+				spaces = append(spaces, f.space)
+			}
 			f.rand.Shuffle(len(f.order), func(i, j int) { f.order[i], f.order[j] = f.order[j], f.order[i] })
+			runtime.GC()
 			w.resume()
-			for _, n := range f.order[:min(len(f.order), b.N-done)] {
-				p := f.space.Pool(f.handles[int(n)/f.perPool])
-				f.space.Remove(p.Find(f.elements[n].ID))
-				done++
+			for _, f.space = range spaces {
+				for _, n := range f.order[:min(len(f.order), b.N-done)] {
+					p := f.space.Pool(f.handles[int(n)/f.perPool])
+					f.space.Remove(p.Find(f.elements[n].ID))
+					done++
+				}
 			}
 		}
 		w.report()

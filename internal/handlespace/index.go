@@ -1,11 +1,13 @@
 package handlespace
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 )
 
-// blockLen is the most keys that a block of an index holds.
+// blockLen is the most keys that a block of an index holds. A slot of one fits
+// into a byte.
 const blockLen = 128
 
 // index is a sorted map: blocks of keys in ascending order, found by their first
@@ -13,11 +15,14 @@ const blockLen = 128
 // most, and there are no keys for which it is slow.
 type index[K cmp.Ordered, V any] struct {
 	firsts []K // a lower bound of each block's keys
-	blocks []block[K, V]
+	blocks []*block[K, V]
 }
 
+// block is the part of an index that is moved about. The values stay where they
+// are, since the collector wants to know of every pointer that moves.
 type block[K cmp.Ordered, V any] struct {
-	keys   []K
+	keys   []K     // in ascending order
+	slots  []uint8 // of their values
 	values []V
 }
 
@@ -52,9 +57,9 @@ func (x *index[K, V]) place(k K) int {
 // find returns the value of k, and whether there is one.
 func (x *index[K, V]) find(k K) (V, bool) {
 	if len(x.blocks) > 0 {
-		b := &x.blocks[x.place(k)]
+		b := x.blocks[x.place(k)]
 		if i := search(b.keys, k); i < len(b.keys) && b.keys[i] == k {
-			return b.values[i], true
+			return b.values[b.slots[i]], true
 		}
 	}
 	var none V
@@ -65,51 +70,80 @@ func (x *index[K, V]) find(k K) (V, bool) {
 func (x *index[K, V]) insert(k K, v V) {
 	if len(x.blocks) == 0 {
 		x.firsts = append(x.firsts, k)
-		x.blocks = append(x.blocks, block[K, V]{})
+		x.blocks = append(x.blocks, &block[K, V]{})
 	}
 	n := x.place(k)
 	x.firsts[n] = min(x.firsts[n], k)
-	b := &x.blocks[n]
+	b := x.blocks[n]
 	i := search(b.keys, k)
 	if len(b.keys) == blockLen {
 		at := blockLen / 2
 		if i == blockLen && n == len(x.blocks)-1 {
 			at = blockLen // ascending keys fill their blocks
 		}
-		x.split(n, at, k)
-		if i > at || at == blockLen {
-			n, i = n+1, i-at
+		behind := b.split(at)
+		first := k
+		if len(behind.keys) > 0 {
+			first = behind.keys[0]
 		}
-		b = &x.blocks[n]
+		x.firsts = slices.Insert(x.firsts, n+1, first)
+		x.blocks = slices.Insert(x.blocks, n+1, behind)
+		if i > at || at == blockLen {
+			b, i = behind, i-at
+		}
 	}
-	b.keys = slices.Insert(b.keys, i, k)
-	b.values = slices.Insert(b.values, i, v)
+	b.insert(i, k, v)
 }
 
-// split moves the keys from at on, of which k will be the first if there are
-// none, into a block behind.
-func (x *index[K, V]) split(n, at int, k K) {
-	b := &x.blocks[n]
-	var behind block[K, V]
-	if at < len(b.keys) {
-		k = b.keys[at]
-		behind.keys = append(make([]K, 0, blockLen), b.keys[at:]...)
-		behind.values = append(make([]V, 0, blockLen), b.values[at:]...)
-		b.keys = slices.Delete(b.keys, at, len(b.keys))
-		b.values = slices.Delete(b.values, at, len(b.values))
+// newBlock returns a block that will be full sooner or later.
+func newBlock[K cmp.Ordered, V any]() *block[K, V] {
+	return &block[K, V]{
+		keys:   make([]K, 0, blockLen),
+		slots:  make([]uint8, 0, blockLen),
+		values: make([]V, 0, blockLen),
 	}
-	x.firsts = slices.Insert(x.firsts, n+1, k)
-	x.blocks = slices.Insert(x.blocks, n+1, behind)
+}
+
+// insert makes k the key number i.
+func (b *block[K, V]) insert(i int, k K, v V) {
+	b.keys = slices.Insert(b.keys, i, k)
+	b.slots = slices.Insert(b.slots, i, uint8(len(b.values)))
+	b.values = append(b.values, v)
+}
+
+// remove takes out the key number i. The last value moves to its slot.
+func (b *block[K, V]) remove(i int) {
+	last := len(b.values) - 1
+	b.slots[bytes.IndexByte(b.slots, uint8(last))] = b.slots[i]
+	b.values[b.slots[i]] = b.values[last]
+	b.values = slices.Delete(b.values, last, last+1)
+	b.keys = slices.Delete(b.keys, i, i+1)
+	b.slots = slices.Delete(b.slots, i, i+1)
+}
+
+// split moves the keys from number i on into a new block.
+func (b *block[K, V]) split(i int) *block[K, V] {
+	front, behind := newBlock[K, V](), newBlock[K, V]()
+	front.append(b, 0, i)
+	behind.append(b, i, len(b.keys))
+	*b = *front
+	return behind
+}
+
+// append adds the keys from number i up to j of another block, which are behind
+// all of b.
+func (b *block[K, V]) append(o *block[K, V], i, j int) {
+	for ; i < j; i++ {
+		b.insert(len(b.keys), o.keys[i], o.values[o.slots[i]])
+	}
 }
 
 // remove takes out a key that is there. Neighbours that are half a block together
 // become one.
 func (x *index[K, V]) remove(k K) {
 	n := x.place(k)
-	b := &x.blocks[n]
-	i := search(b.keys, k)
-	b.keys = slices.Delete(b.keys, i, i+1)
-	b.values = slices.Delete(b.values, i, i+1)
+	b := x.blocks[n]
+	b.remove(search(b.keys, k))
 	switch {
 	case x.sparse(n):
 		x.join(n)
@@ -131,9 +165,8 @@ func (x *index[K, V]) sparse(n int) bool {
 
 // join moves the keys of block n+1 into block n.
 func (x *index[K, V]) join(n int) {
-	b, next := &x.blocks[n], &x.blocks[n+1]
-	b.keys = append(b.keys, next.keys...)
-	b.values = append(b.values, next.values...)
+	next := x.blocks[n+1]
+	x.blocks[n].append(next, 0, len(next.keys))
 	x.firsts = slices.Delete(x.firsts, n+1, n+2)
 	x.blocks = slices.Delete(x.blocks, n+1, n+2)
 }
@@ -147,9 +180,9 @@ func (x *index[K, V]) from(k K, visit func(K, V) bool) {
 	n := x.place(k)
 	i := search(x.blocks[n].keys, k)
 	for ; n < len(x.blocks); n, i = n+1, 0 {
-		b := &x.blocks[n]
+		b := x.blocks[n]
 		for ; i < len(b.keys); i++ {
-			if !visit(b.keys[i], b.values[i]) {
+			if !visit(b.keys[i], b.values[b.slots[i]]) {
 				return
 			}
 		}
@@ -159,8 +192,8 @@ func (x *index[K, V]) from(k K, visit func(K, V) bool) {
 // all visits the values in ascending order of their keys, until visit returns false.
 func (x *index[K, V]) all(visit func(V) bool) {
 	for _, b := range x.blocks {
-		for _, v := range b.values {
-			if !visit(v) {
+		for _, slot := range b.slots {
+			if !visit(b.values[slot]) {
 				return
 			}
 		}
