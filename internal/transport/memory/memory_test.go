@@ -285,3 +285,92 @@ func TestMulticast(t *testing.T) {
 		}
 	})
 }
+
+func TestDialWaitsForTheNetwork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := memory.New(1)
+		a, b := n.Host(), n.Host()
+		la, lb := newLog(), newLog()
+		ea := listen(t, a, 1, la)
+		listen(t, b, 2, lb)
+		n.Partition([]*memory.Host{a}, []*memory.Host{b})
+		x := dial(t, ea, b.Address(2))
+		writable := false
+		x.Writable(func() { writable = true })
+		time.Sleep(2500 * time.Millisecond)
+		if writable {
+			t.Error("writable before it was up")
+		}
+		n.Heal([]*memory.Host{a}, []*memory.Host{b})
+		time.Sleep(time.Minute)
+		la.want(t, "3s up")
+		lb.want(t, "3s up")
+		if !writable {
+			t.Error("never writable")
+		}
+	})
+}
+
+func TestDialsThatCrossMakeOneAssociation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := memory.New(1)
+		n.Set(memory.Conditions{Delay: 10 * time.Millisecond})
+		a, b := n.Host(), n.Host()
+		la, lb := newLog(), newLog()
+		ea, eb := listen(t, a, 1, la), listen(t, b, 2, lb)
+		x, y := dial(t, ea, b.Address(2)), dial(t, eb, a.Address(1))
+		time.Sleep(time.Second)
+		send(t, x, "from a")
+		send(t, y, "from b")
+		time.Sleep(time.Second)
+		if la.last != x || lb.last != y {
+			t.Error("up is of another association than was dialled")
+		}
+		if len(la.lines) != 2 || len(lb.lines) != 2 {
+			t.Errorf("heard %q and %q", la.lines, lb.lines)
+		}
+		if rtt := x.RTT(); rtt != 20*time.Millisecond {
+			t.Errorf("RTT %v", rtt)
+		}
+	})
+}
+
+func TestAbortAcrossAPartitionIsNoticedLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := memory.New(1)
+		a, b := n.Host(), n.Host()
+		la, lb := newLog(), newLog()
+		ea := listen(t, a, 1, la)
+		listen(t, b, 2, lb)
+		x := dial(t, ea, b.Address(2))
+		synctest.Wait()
+		n.Partition([]*memory.Host{a}, []*memory.Host{b})
+		x.Abort("enough")
+		time.Sleep(time.Minute)
+		la.want(t, "0s up", "0s lost: aborted by this side: enough")
+		lb.want(t, "0s up", "5s lost: peer does not answer")
+	})
+}
+
+func TestHostsMayShareAnAddress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := memory.New(1)
+		ip := netip.MustParseAddr("192.0.2.1")
+		user, first, second := n.Host(), n.HostAt(0, ip), n.HostAt(40000, ip)
+		lu, l1, l2 := newLog(), newLog(), newLog()
+		listen(t, first, 3863, l1)
+		listen(t, second, 3863, l2)
+		eu := listen(t, user, 1, lu)
+		for _, to := range []string{"192.0.2.1:3863@9899", "192.0.2.1:3863@40000"} {
+			a, err := transport.ParseAddress(to)
+			if err != nil {
+				t.Fatal(err)
+			}
+			x := dial(t, eu, a)
+			synctest.Wait()
+			send(t, x, to)
+		}
+		l1.want(t, "0s up", "0s 11/0 192.0.2.1:3863@9899")
+		l2.want(t, "0s up", "0s 11/0 192.0.2.1:3863@40000")
+	})
+}
