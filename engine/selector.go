@@ -107,12 +107,16 @@ func (s *Selector) Len() int { return s.length }
 // step out of range. The member kept its last good rank.
 func (s *Selector) Faults() uint64 { return s.faults }
 
-// Add takes in m with its Element and Owner set. It comes after its equals.
+// Add takes in m with its Element and Owner set, and without a history. It comes
+// after its equals.
 func (s *Selector) Add(m *Member) {
-	m.slot = int32(len(s.members))
-	m.priority = s.rand.Uint32()
-	m.stamp = 0
-	m.seq = s.nextSeq()
+	*m = Member{
+		Element:  m.Element,
+		Owner:    m.Owner,
+		slot:     int32(len(s.members)),
+		priority: s.rand.Uint32(),
+		seq:      s.nextSeq(),
+	}
 	s.members = append(s.members, m)
 	s.length++
 	s.enter(m)

@@ -290,6 +290,28 @@ func TestCountersFollowRegistrations(t *testing.T) {
 	}
 }
 
+// TestMembersJoinWithoutHistory moves members from a pool in which they were drawn
+// and counted into a new one.
+func TestMembersJoinWithoutHistory(t *testing.T) {
+	old := NewSelector(equally{}, seeded())
+	old.SetMark(All)
+	ms := named(old, 1, 1, 1, 1, 1, 1)
+	old.Select(Request{Items: 1}, nil)
+	old.Select(Request{Items: 3}, nil)
+	old.Failed(ms[0], time.Unix(1, 0))
+	s := NewSelector(equally{}, seeded())
+	for _, m := range ms {
+		old.Remove(m)
+		s.Add(m)
+		if m.Selections() != 0 || m.SelectionsTotal() != 0 || m.Failures() != 0 || !m.LastFailure().IsZero() || m.stamp != 0 {
+			t.Errorf("%s has a history: %+v", m.Owner, m)
+		}
+	}
+	if n := len(s.Select(Request{Items: 3}, nil)); n != 3 {
+		t.Errorf("selected %d, want 3", n)
+	}
+}
+
 // TestFaultsKeepTheRank lets results of the policy go bad after good ones.
 func TestFaultsKeepTheRank(t *testing.T) {
 	t.Run("key", func(t *testing.T) {
