@@ -26,7 +26,8 @@ type LeastUsedDegradationDPF struct{}
 
 // Describe implements engine.Policy.
 func (LeastUsedDegradationDPF) Describe() engine.Description {
-	return describe(rserpool.LeastUsedDegradationDPF, 1, engine.Selections, "the least load plus distance penalty, rising with each selection")
+	return describe(rserpool.LeastUsedDegradationDPF, 1, engine.Selections,
+		"the least load plus distance penalty, rising with each selection")
 }
 
 // Key implements engine.Ranked.
@@ -39,7 +40,8 @@ type PriorityLeastUsedDPF struct{}
 
 // Describe implements engine.Policy.
 func (PriorityLeastUsedDPF) Describe() engine.Description {
-	return describe(rserpool.PriorityLeastUsedDPF, 1, 0, "the least load after one more selection plus distance penalty")
+	return describe(rserpool.PriorityLeastUsedDPF, 1, 0,
+		"the least load after one more selection plus distance penalty")
 }
 
 // Key implements engine.Ranked.
@@ -53,7 +55,8 @@ type PriorityLeastUsedDegradationDPF struct{}
 
 // Describe implements engine.Policy.
 func (PriorityLeastUsedDegradationDPF) Describe() engine.Description {
-	return describe(rserpool.PriorityLeastUsedDegradationDPF, 1, engine.Selections, "the least load after one more selection plus distance penalty, rising with each selection")
+	return describe(rserpool.PriorityLeastUsedDegradationDPF, 1, engine.Selections,
+		"the least load after one more selection plus distance penalty, rising with each selection")
 }
 
 // Key implements engine.Ranked.

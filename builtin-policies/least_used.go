@@ -23,7 +23,8 @@ type LeastUsedDegradation struct{}
 
 // Describe implements engine.Policy.
 func (LeastUsedDegradation) Describe() engine.Description {
-	return describe(rserpool.LeastUsedDegradation, 1, engine.Selections, "the least load, rising with each selection")
+	return describe(rserpool.LeastUsedDegradation, 1, engine.Selections,
+		"the least load, rising with each selection")
 }
 
 // Key implements engine.Ranked.
@@ -47,7 +48,8 @@ type PriorityLeastUsedDegradation struct{}
 
 // Describe implements engine.Policy.
 func (PriorityLeastUsedDegradation) Describe() engine.Description {
-	return describe(rserpool.PriorityLeastUsedDegradation, 1, engine.Selections, "the least load after one more selection, rising with each selection")
+	return describe(rserpool.PriorityLeastUsedDegradation, 1, engine.Selections,
+		"the least load after one more selection, rising with each selection")
 }
 
 // Key implements engine.Ranked.

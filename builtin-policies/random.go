@@ -38,7 +38,8 @@ type WeightedRandomDPF struct{}
 
 // Describe implements engine.Policy.
 func (WeightedRandomDPF) Describe() engine.Description {
-	return describe(rserpool.WeightedRandomDPF, 0, 0, "at random, in proportion to the weight less the distance penalty")
+	return describe(rserpool.WeightedRandomDPF, 0, 0,
+		"at random, in proportion to the weight less the distance penalty")
 }
 
 // Weight implements engine.Drawn. Distance alone does not bring a weight to zero.

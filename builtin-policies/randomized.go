@@ -23,7 +23,8 @@ type RandomizedPriorityLeastUsed struct{}
 
 // Describe implements engine.Policy.
 func (RandomizedPriorityLeastUsed) Describe() engine.Description {
-	return describe(rserpool.RandomizedPriorityLeastUsed, 1, 0, "at random, in proportion to the share idle after one more selection")
+	return describe(rserpool.RandomizedPriorityLeastUsed, 1, 0,
+		"at random, in proportion to the share idle after one more selection")
 }
 
 // Weight implements engine.Drawn.
@@ -37,7 +38,8 @@ type RandomizedLeastUsedDegradation struct{}
 
 // Describe implements engine.Policy.
 func (RandomizedLeastUsedDegradation) Describe() engine.Description {
-	return describe(rserpool.RandomizedLeastUsedDegradation, 1, engine.Selections, "at random, in proportion to the idle share, falling with each selection")
+	return describe(rserpool.RandomizedLeastUsedDegradation, 1, engine.Selections,
+		"at random, in proportion to the idle share, falling with each selection")
 }
 
 // Weight implements engine.Drawn.
@@ -51,7 +53,8 @@ type RandomizedPriorityLeastUsedDegradation struct{}
 
 // Describe implements engine.Policy.
 func (RandomizedPriorityLeastUsedDegradation) Describe() engine.Description {
-	return describe(rserpool.RandomizedPriorityLeastUsedDegradation, 1, engine.Selections, "at random, in proportion to the share idle after one more selection, falling with each selection")
+	return describe(rserpool.RandomizedPriorityLeastUsedDegradation, 1, engine.Selections,
+		"at random, in proportion to the share idle after one more selection, falling with each selection")
 }
 
 // Weight implements engine.Drawn.
