@@ -95,6 +95,7 @@ func (e *elementEnd) receiveControl(payload []byte) {
 		e.association.Abort("cookie echo refused")
 		return
 	}
+	l.host.tally.restored.Add(1)
 	e.session.inbox.push(e, Message{Cookie: e.cookie()})
 }
 
@@ -196,7 +197,11 @@ func (e *elementEnd) saveCookie(ctx context.Context, state []byte) error {
 	if len(b) == 0 || len(b) > MaxMessage {
 		return fmt.Errorf("%w (a state of %d bytes)", ErrTooLarge, len(state))
 	}
-	return e.send(ctx, transport.Message{PPID: asap.PPID, Payload: b})
+	if err := e.send(ctx, transport.Message{PPID: asap.PPID, Payload: b}); err != nil {
+		return err
+	}
+	l.host.tally.saved.Add(1)
+	return nil
 }
 
 // cookie implements end.

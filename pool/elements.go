@@ -42,6 +42,7 @@ func (h *Host) performElements(e machine.Effect) {
 			r.refused(e)
 		}
 	case element.Failed:
+		h.tally.unregistered.Add(1)
 		if r := h.elements.byTicket[e.Ticket]; r != nil {
 			r.end(&Error{Op: "register", Handle: r.handle, Element: r.id,
 				Err: fmt.Errorf("%w (%d attempts, the last: %s)", ErrNoRegistrar, e.Attempts, e.Reason)})
@@ -66,6 +67,7 @@ func (h *Host) performElements(e machine.Effect) {
 // registered notes an accepted registration.
 func (r *Registration) registered(e element.Registered) {
 	h := r.host
+	h.tally.accepted.Add(1)
 	r.status.Registered, r.status.Err, r.status.Warning = true, nil, nil
 	r.status.Since = time.Now()
 	if e.Warning != nil {
@@ -80,6 +82,7 @@ func (r *Registration) registered(e element.Registered) {
 
 // refused notes a refusal; the first registration ends with it.
 func (r *Registration) refused(e element.Refused) {
+	r.host.tally.refused.Add(1)
 	err := &Error{Op: "register", Handle: r.handle, Element: r.id, Err: withRemedy(e.Err)}
 	if e.First {
 		r.end(err)

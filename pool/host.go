@@ -32,6 +32,9 @@ type Host struct {
 	work   sync.WaitGroup // goroutines of the host
 	once   sync.Once      // of Close
 
+	started time.Time
+	tally   tally
+
 	// mu owns what follows, the machines among it. It may be held in calls of
 	// the transport, but not in Endpoint.Close and Door.Close.
 	mu       sync.Mutex
@@ -73,13 +76,14 @@ func NewHost(cfg *HostConfig) (*Host, error) {
 		return nil, fmt.Errorf("open host: %w", err)
 	}
 	h := &Host{
-		cfg:   c,
-		log:   c.Log,
-		door:  c.Door,
-		links: map[machine.AssociationID]*link{},
-		dials: map[machine.Ticket]transport.Association{},
-		parts: map[part]struct{}{},
-		why:   "no registrar is known: name one in Registrars, or let one announce itself",
+		cfg:     c,
+		log:     c.Log,
+		door:    c.Door,
+		links:   map[machine.AssociationID]*link{},
+		dials:   map[machine.Ticket]transport.Association{},
+		parts:   map[part]struct{}{},
+		started: time.Now(),
+		why:     "no registrar is known: name one in Registrars, or let one announce itself",
 	}
 	if len(c.Registrars) > 0 {
 		h.why = "still trying " + strings.Join(c.Registrars, ", ")

@@ -62,6 +62,7 @@ func (ah *asapHandler) Message(a transport.Association, m transport.Message) {
 	if h.links[id] == nil {
 		return
 	}
+	message(&h.tally.received, m.Payload)
 	for _, r := range h.roles {
 		if r.accepts(m.Payload[0]) {
 			h.step(r, &machine.Received{Association: id, PPID: m.PPID, Payload: m.Payload})

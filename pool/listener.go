@@ -239,6 +239,7 @@ func (l *Listener) begun(a transport.Association) {
 		return
 	}
 	l.mu.Unlock()
+	l.host.tally.begun.Add(1)
 	e.greet()
 }
 

@@ -76,6 +76,7 @@ func (h *Host) performResolver(e machine.Effect) {
 	if !ok {
 		return
 	}
+	h.tally.resolved(a)
 	if !q.again {
 		delete(h.resolver.asked, a.Ticket)
 	}

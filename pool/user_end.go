@@ -118,6 +118,7 @@ func (u *userEnd) perform(e machine.Effect) {
 	case user.Connected:
 		u.connect(e)
 	case user.Ended:
+		u.host.tally.ended(u.connected, e.Err)
 		u.end(e.Err)
 	}
 }
@@ -158,6 +159,7 @@ func (u *userEnd) cancel() {
 func (u *userEnd) connect(e user.Connected) {
 	u.session.inbox.turn(u.link, u.notice(e))
 	if f := e.Failover; f != nil {
+		u.host.tally.moved(f)
 		u.counters.Failovers++
 		u.counters.FailoverTime += f.Duration
 		u.counters.Longest = max(u.counters.Longest, f.Duration)
@@ -165,6 +167,7 @@ func (u *userEnd) connect(e user.Connected) {
 			"reason", f.Reason, "duration", f.Duration, "attempts", f.Attempts, "resumed", f.Resumed)
 		return
 	}
+	u.host.tally.dialled.Add(1)
 	close(u.connected)
 }
 
