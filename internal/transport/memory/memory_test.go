@@ -298,6 +298,7 @@ func TestDialWaitsForTheNetwork(t *testing.T) {
 		writable := false
 		x.Writable(func() { writable = true })
 		time.Sleep(2500 * time.Millisecond)
+		synctest.Wait()
 		if writable {
 			t.Error("writable before it was up")
 		}
@@ -323,6 +324,7 @@ func TestDialsThatCrossMakeOneAssociation(t *testing.T) {
 		send(t, x, "from a")
 		send(t, y, "from b")
 		time.Sleep(time.Second)
+		synctest.Wait()
 		if la.last != x || lb.last != y {
 			t.Error("up is of another association than was dialled")
 		}

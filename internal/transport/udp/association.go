@@ -140,6 +140,9 @@ func (a *association) end(kind transport.EventKind, err error) bool {
 		return false
 	}
 	a.state, a.kind, a.err = ended, kind, err
+	if c := a.core.Load(); c != nil {
+		c.stop()
+	}
 	if a.timer != nil {
 		a.timer.Stop()
 	}

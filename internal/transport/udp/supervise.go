@@ -111,8 +111,9 @@ func (a *association) supervise(now time.Duration) {
 func (a *association) heartbeat(now time.Duration) {
 	p := &a.probe
 	p.nonce, p.sent = rand.Uint64(), now
-	rto := p.rto(&a.d.cfg)
-	p.jitter = rand.N(rto) - rto/2
+	if i := a.d.cfg.HeartbeatInterval; i > 0 { // so that peers do not keep step
+		p.jitter = rand.N(i/2+1) - i/4
+	}
 	info := be.AppendUint64(make([]byte, 0, 16), p.nonce)
 	info = be.AppendUint64(info, uint64(now))
 	_ = a.control(a.peer.tag, chunkHeartbeat, appendParameter(nil, 1, info))
