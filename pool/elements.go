@@ -1,7 +1,6 @@
 package pool
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -64,6 +63,14 @@ func (h *Host) performElements(e machine.Effect) {
 	}
 }
 
+// unconfirm notes that the home registrar is another one, or none: it has yet to
+// confirm every element. The caller holds mu.
+func (h *Host) unconfirm() {
+	for _, r := range h.elements.byTicket {
+		r.status.Registered = false
+	}
+}
+
 // registered notes an accepted registration.
 func (r *Registration) registered(e element.Registered) {
 	h := r.host
@@ -121,8 +128,13 @@ func withRemedy(err *rserpool.OperationError) error {
 // unreached explains why nothing was registered before the caller's patience
 // ended.
 func (h *Host) unreached(cause error) error {
-	return fmt.Errorf("%w (%s): %w", ErrNoRegistrar, h.why, cause)
+	return fmt.Errorf("%w (%s): %w", ErrNoRegistrar, h.reason(), cause)
 }
 
-// errHostClosed ends the registration of a host that has closed meanwhile.
-var errHostClosed = errors.New("the host was closed")
+// reason says why no registrar answers. The caller holds mu.
+func (h *Host) reason() string {
+	if h.home.Association != 0 {
+		return "the one at " + h.home.Remote.String() + " is silent"
+	}
+	return h.why
+}

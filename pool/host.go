@@ -41,7 +41,6 @@ type Host struct {
 	closed   bool
 	links    map[machine.AssociationID]*link
 	dials    map[machine.Ticket]transport.Association
-	hunter   *hunt.Machine
 	hunt     *role
 	roles    []*role // element and user
 	elements elements
@@ -97,14 +96,13 @@ func NewHost(cfg *HostConfig) (*Host, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	h.cancel = cancel
 	h.mu.Lock()
-	h.hunter = hunt.New(hunt.Config{
+	h.hunt = h.addRole(hunt.New(hunt.Config{
 		Dialect:         c.Dialect,
 		Timeout:         c.HuntTimeout,
 		MaxTimeout:      c.HuntMaxTimeout,
 		AnnounceTimeout: c.AnnounceTimeout,
 		Rand:            newRand(),
-	})
-	h.hunt = h.addRole(h.hunter, nil, h.performHunt)
+	}), nil, h.performHunt)
 	h.addElements()
 	h.addResolver()
 	h.mu.Unlock()
@@ -113,7 +111,7 @@ func NewHost(cfg *HostConfig) (*Host, error) {
 		err = h.listenForAnnouncements()
 	}
 	if err != nil {
-		h.Close()
+		_ = h.Close() // the first error counts
 		return nil, fmt.Errorf("open host: %w", err)
 	}
 	h.seek(ctx, servers)
@@ -203,11 +201,12 @@ func (h *Host) close() error {
 	h.cancel()
 	h.work.Wait()
 	h.leave(ctx)
+	var err error
 	if h.group != nil {
-		h.group.Close()
+		err = h.group.Close()
 	}
 	if h.asap != nil {
-		h.asap.Close()
+		err = errors.Join(err, h.asap.Close())
 	}
 	h.mu.Lock()
 	for _, r := range append(h.roles, h.hunt) {
@@ -215,9 +214,16 @@ func (h *Host) close() error {
 	}
 	h.mu.Unlock()
 	if h.owned {
-		return h.door.Close()
+		err = errors.Join(err, h.door.Close())
 	}
-	return nil
+	return err
+}
+
+// note logs why something could not be ended in order.
+func (h *Host) note(err error) {
+	if err != nil {
+		h.log.Warn("not closed in order", "err", err)
+	}
 }
 
 // beginClose lets no new parts in and returns those there are.

@@ -119,6 +119,7 @@ func (h *Host) perform(r *role, e machine.Effect) {
 		}
 	case machine.HomeUp:
 		h.home = e
+		h.unconfirm()
 		h.tally.found.Add(1)
 		h.log.Info("registrar found", "registrar", e.Registrar, "address", e.Remote.String(), "association", e.Association, "claimed", e.Adopted)
 		for _, o := range h.roles {
@@ -126,6 +127,7 @@ func (h *Host) perform(r *role, e machine.Effect) {
 		}
 	case machine.HomeLost:
 		h.home, h.why = machine.HomeUp{}, "the registrar was lost: "+e.Reason
+		h.unconfirm()
 		h.log.Warn("registrar lost", "association", e.Association, "reason", e.Reason)
 		for _, o := range h.roles {
 			h.step(o, &e)
@@ -133,6 +135,9 @@ func (h *Host) perform(r *role, e machine.Effect) {
 	case machine.Rehunt:
 		h.step(h.hunt, &e)
 	case machine.Adopt:
+		if e.Association == h.home.Association {
+			h.home.Registrar = e.Registrar
+		}
 		h.step(h.hunt, &e)
 	default:
 		r.perform(e)

@@ -2,6 +2,7 @@ package pool
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -52,14 +53,16 @@ func Listen(ctx context.Context, handle rserpool.Handle, cfg *ElementConfig) (*L
 		err = h.addPart(l)
 	}
 	if err != nil {
-		l.shut()
+		if l.endpoint != nil {
+			_ = l.endpoint.Close() // the first error counts
+		}
 		if owned {
-			h.Close()
+			_ = h.Close()
 		}
 		return fail(err)
 	}
 	if err := l.begin(ctx, c, l.transport()); err != nil {
-		l.Close()
+		_ = l.Close() // there is nothing to deregister
 		return nil, err
 	}
 	return l, nil
@@ -164,22 +167,20 @@ func (l *Listener) idle() <-chan struct{} {
 func (l *Listener) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
 	defer cancel()
-	err := l.close(ctx)
-	l.abandon(l)
-	return err
+	return errors.Join(l.close(ctx), l.abandon(l))
 }
 
 // closeWithHost implements part.
-func (l *Listener) closeWithHost(ctx context.Context) { l.close(ctx) }
+func (l *Listener) closeWithHost(ctx context.Context) { l.host.note(l.close(ctx)) }
 
 func (l *Listener) close(ctx context.Context) (err error) {
 	l.closing.Do(func() {
 		l.refuse()
-		first, cancel := context.WithTimeout(ctx, closeTime/2)
+		first, cancel := context.WithTimeout(ctx, closeTime*3/4)
 		defer cancel()
 		err = l.deregister(first)
 		l.endSessions(ctx)
-		l.shut()
+		err = errors.Join(err, l.endpoint.Close())
 	})
 	return err
 }
@@ -193,13 +194,6 @@ func (l *Listener) endSessions(ctx context.Context) {
 	}
 	l.mu.Unlock()
 	all.Wait()
-}
-
-// shut closes the port.
-func (l *Listener) shut() {
-	if l.endpoint != nil {
-		l.endpoint.Close()
-	}
 }
 
 // listenerHandler is a Listener as its endpoint sees it.

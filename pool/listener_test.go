@@ -230,7 +230,7 @@ func TestCloseWithoutRegistrarIsBounded(t *testing.T) {
 		l := listen(t, h, "EchoPool", ElementConfig{})
 		at.Kill()
 		start := time.Now()
-		if err := l.Close(); !errors.Is(err, ErrNoRegistrar) {
+		if err := l.Close(); !errors.Is(err, element.ErrNoAnswer) {
 			t.Errorf("Close: %v", err)
 		}
 		if d := time.Since(start); d > 2*time.Second {

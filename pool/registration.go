@@ -75,7 +75,7 @@ func Register(ctx context.Context, handle rserpool.Handle, cfg *ElementConfig) (
 		return nil, &Error{Op: "register", Handle: handle, Element: c.ID, Err: err}
 	}
 	if err := r.begin(ctx, c, *c.Transport); err != nil {
-		r.abandon(r)
+		_ = r.abandon(r) // there is nothing to deregister
 		return nil, err
 	}
 	return r, nil
@@ -83,26 +83,27 @@ func Register(ctx context.Context, handle rserpool.Handle, cfg *ElementConfig) (
 
 // complete returns a copy of the configuration with its defaults, and what is
 // wrong with it.
-func (cfg *ElementConfig) complete(handle rserpool.Handle) (*ElementConfig, error) {
-	c := ElementConfig{}
-	if cfg != nil {
-		c = *cfg
+func (c *ElementConfig) complete(handle rserpool.Handle) (*ElementConfig, error) {
+	own := ElementConfig{}
+	if c != nil {
+		own = *c
 	}
+	c = &own
 	dialect, limit := c.HostConfig.Dialect, c.HostConfig.MaxHandleLength
 	if c.Host != nil {
 		dialect, limit = c.Host.cfg.Dialect, c.Host.cfg.MaxHandleLength
 	}
 	if err := rserpool.CheckHandle(handle, limit); err != nil {
-		return &c, err
+		return c, err
 	}
 	if n := len(c.CookieKey); n > 0 && n < minCookieKey {
-		return &c, fmt.Errorf("the cookie key has %d bytes: use %d or more", n, minCookieKey)
+		return c, fmt.Errorf("the cookie key has %d bytes: use %d or more", n, minCookieKey)
 	}
 	c.setTimes(dialect)
 	c.Policy.Type = cmp.Or(c.Policy.Type, rserpool.RoundRobin)
 	c.MaxRegisterAttempts = cmp.Or(c.MaxRegisterAttempts, 2)
 	c.Backlog = cmp.Or(c.Backlog, 128)
-	return &c, nil
+	return c, nil
 }
 
 // setTimes sets the defaults of the timers.
@@ -251,22 +252,21 @@ func (r *Registration) change(f func(*rserpool.Policy)) {
 func (r *Registration) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
 	defer cancel()
-	err := r.deregister(ctx)
-	r.abandon(r)
-	return err
+	return errors.Join(r.deregister(ctx), r.abandon(r))
 }
 
 // closeWithHost implements part.
-func (r *Registration) closeWithHost(ctx context.Context) { r.deregister(ctx) }
+func (r *Registration) closeWithHost(ctx context.Context) { r.host.note(r.deregister(ctx)) }
 
 // abandon leaves the host, of which p is the part, and closes it where it was
 // made for r.
-func (r *Registration) abandon(p part) {
+func (r *Registration) abandon(p part) error {
 	r.host.handle(r.host.elements.role, &element.Deregister{Ticket: r.ticket})
 	r.host.dropPart(p)
 	if r.owned {
-		r.host.Close()
+		return r.host.Close()
 	}
+	return nil
 }
 
 // deregister takes the element out of its pool, and gives the registrar up when
@@ -289,6 +289,6 @@ func (r *Registration) deregister(ctx context.Context) error {
 	default:
 	}
 	h.step(h.elements.role, &element.Forget{Ticket: r.ticket})
-	r.end(&Error{Op: "deregister", Handle: r.handle, Element: r.id, Err: h.unreached(context.Cause(ctx))})
+	r.end(&Error{Op: "deregister", Handle: r.handle, Element: r.id, Err: fmt.Errorf("%w (%s)", element.ErrNoAnswer, h.reason())})
 	return r.err
 }
