@@ -19,7 +19,7 @@ import (
 
 // window is the number of requests that may be unanswered at a time. It keeps a
 // new home registrar from being flooded by a host with thousands of elements.
-const window = 64
+const window = 256
 
 // Config describes the machine.
 type Config struct {

@@ -39,7 +39,6 @@ type element struct {
 	t timer
 
 	pool *pool
-	slot int // in pool.elements
 }
 
 func (e *element) timer() *timer { return &e.t }
