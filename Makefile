@@ -39,4 +39,4 @@ lab: ## the tests that need kernel SCTP, in a throw-away guest
 	./test/lab/run
 
 clean:
-	rm -f rspool mandelbrot.png
+	rm -f rspool mandelbrot.png mandelbrot-elements.png

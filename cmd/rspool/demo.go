@@ -194,7 +194,7 @@ func (d *demo) compute(ctx context.Context, view *fractal.View, policy rserpool.
 	}
 	defer func() { err = errors.Join(err, user.Host.Close()) }()
 	render := fractal.NewRender(view, fractal.RenderConfig{
-		User: &user, TileSize: d.tile, Parallel: d.parallel, StallTimeout: 5 * time.Second, Log: log,
+		User: &user, TileSize: d.tile, Parallel: d.parallel, StallTimeout: 5 * time.Second, Elements: d.ids(), Log: log,
 	})
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -207,15 +207,16 @@ func (d *demo) compute(ctx context.Context, view *fractal.View, policy rserpool.
 	if err != nil && context.Cause(ctx) != nil {
 		err = context.Cause(ctx)
 	}
+	if err == nil && d.victims > 0 {
+		d.app.remark("%s left to kill when the image was finished; try a larger --size", count(d.victims, "element"))
+	}
 	return image, report, err
 }
 
 // killHalfway kills an element that is at work as soon as half of the image is
-// there, and each further one a tenth later.
+// there, and each further one a tenth later. Sessions that are all but done would
+// hardly notice, so the victim has at least half of a tile ahead.
 func (d *demo) killHalfway(p fractal.Progress, g *gauge) {
-	if d.victims == 0 {
-		return
-	}
 	killed := 0
 	var busy []*demoElement
 	for _, e := range d.pool {
@@ -223,11 +224,11 @@ func (d *demo) killHalfway(p fractal.Progress, g *gauge) {
 			killed++
 			continue
 		}
-		if slices.ContainsFunc(p.Elements, func(r fractal.ElementReport) bool { return r.Element == e.id && r.Working > 0 }) {
+		if slices.ContainsFunc(p.Elements, func(r fractal.ElementReport) bool { return r.Element == e.id && r.Ahead >= min(d.tile*d.tile, p.Total)/2 }) {
 			busy = append(busy, e)
 		}
 	}
-	if len(busy) == 0 || float64(p.Pixels) < float64(p.Total)*min(0.5+0.1*float64(killed), 0.9) {
+	if d.victims == 0 || len(busy) == 0 || float64(p.Pixels) < float64(p.Total)*min(0.5+0.1*float64(killed), 0.9) {
 		return
 	}
 	victim := busy[d.rand.IntN(len(busy))]

@@ -21,6 +21,8 @@ type demoResult struct {
 	Picture         string               `json:"picture"`
 	ElementsPicture string               `json:"elements_picture"`
 	Total           time.Duration        `json:"total_ns"` // with the start of the processes
+	Registrar       string               `json:"registrar"`
+	Telemetry       string               `json:"telemetry"` // of the registrar
 
 	demo  *demo
 	image *fractal.Image
@@ -29,7 +31,7 @@ type demoResult struct {
 func (d *demo) result(report fractal.Report, policy rserpool.PolicyType, image, local *fractal.Image, total time.Duration) demoResult {
 	r := demoResult{
 		Report: report, Policy: policy.String(), Seed: d.seed, Killed: []rserpool.ElementID{},
-		Different: image.Different(local), Total: total, demo: d, image: image,
+		Different: image.Different(local), Total: total, Registrar: d.registrar, Telemetry: d.telemetry, demo: d, image: image,
 		Picture: d.picture, ElementsPicture: besides(d.picture, "-elements"),
 	}
 	r.Correct = r.Different == 0

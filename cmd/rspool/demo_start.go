@@ -68,6 +68,15 @@ func (d *demo) start(ctx context.Context, policy rserpool.PolicyType) error {
 	return nil
 }
 
+// ids returns the identifiers of all elements.
+func (d *demo) ids() []rserpool.ElementID {
+	ids := make([]rserpool.ElementID, len(d.pool))
+	for i, e := range d.pool {
+		ids[i] = e.id
+	}
+	return ids
+}
+
 // share returns the capacity of an element: the second has twice that of the first,
 // the third three times, and so on.
 func (d *demo) share(i int) float64 {

@@ -29,12 +29,19 @@ func (f *imageFlags) add(flags *pflag.FlagSet, size string) {
 	flags.Float64Var(&f.exponent, "exponent", 2, "`N` of mandelbrot-n")
 }
 
+// maxPixels bounds what is held in memory: six bytes for each pixel, and four more
+// for a picture.
+const maxPixels = 1 << 26
+
 // view returns what the flags ask for.
 func (f *imageFlags) view() (*fractal.View, error) {
 	p := fractal.Parameter{MaxIterations: f.iterations, N: f.exponent}
 	var err error
 	if p.Width, p.Height, err = parseSize(f.size); err != nil {
 		return nil, err
+	}
+	if n := uint64(p.Width) * uint64(p.Height); n > maxPixels {
+		return nil, fmt.Errorf("size %s: %d pixels are too many: want at most %d", f.size, n, maxPixels)
 	}
 	if p.Algorithm, err = fractal.ParseAlgorithm(f.algorithm); err != nil {
 		return nil, err

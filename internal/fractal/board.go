@@ -19,10 +19,17 @@ type board struct {
 	painted   int
 	elements  []ElementReport // a painter is an index, plus one
 	indices   map[rserpool.ElementID]int
+	active    map[int]activity // by tile
 	failovers []FailoverReport
 	tiles     int // done
 	retries   int
 	conflicts int
+}
+
+// activity is an element's work at a tile.
+type activity struct {
+	element rserpool.ElementID
+	ahead   int // pixels not received from it yet
 }
 
 // ElementReport says what one element did for an image.
@@ -39,8 +46,10 @@ type ElementReport struct {
 	Lost      int `json:"lost_pixels"`
 	// LongestFailover is the longest of these sessions' interruptions.
 	LongestFailover time.Duration `json:"longest_failover_ns"`
-	// Working is the number of sessions that the element serves now.
+	// Working is the number of sessions that the element serves now, and Ahead what
+	// one of them, the one that has most, has still to receive, in pixels.
 	Working int `json:"-"`
+	Ahead   int `json:"-"`
 }
 
 // FailoverReport is one failover of one tile's session.
@@ -87,7 +96,10 @@ type Progress struct {
 }
 
 func newBoard(p Parameter) *board {
-	return &board{image: NewImage(p), began: time.Now(), indices: make(map[rserpool.ElementID]int)}
+	return &board{
+		image: NewImage(p), began: time.Now(), indices: make(map[rserpool.ElementID]int),
+		active: make(map[int]activity), failovers: []FailoverReport{},
+	}
 }
 
 // of returns the report of an element. The caller holds the lock, and does not
@@ -102,18 +114,25 @@ func (b *board) of(id rserpool.ElementID) (*ElementReport, uint16) {
 	return &b.elements[i], uint16(i + 1)
 }
 
-// works counts the sessions that an element serves.
-func (b *board) works(id rserpool.ElementID, by int) {
+// begin notes that an element works at a tile.
+func (b *board) begin(index int, t Tile, id rserpool.ElementID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	e, _ := b.of(id)
-	e.Working += by
+	b.of(id)
+	b.active[index] = activity{element: id, ahead: t.pixels()}
+}
+
+// end notes that nobody works at a tile any more.
+func (b *board) end(index int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.active, index)
 }
 
 // paint enters points that an element sent for a tile, and returns how many of them
 // were there before. Such a pixel passes to its new painter: the work of the one
 // before is lost.
-func (b *board) paint(t Tile, d Data, by rserpool.ElementID) (again int, err error) {
+func (b *board) paint(index int, t Tile, d Data, by rserpool.ElementID) (again int, err error) {
 	at, total := uint64(d.Y)*uint64(t.Width)+uint64(d.X), uint64(t.Width)*uint64(t.Height)
 	if d.X >= t.Width || d.Y >= t.Height || at+uint64(len(d.Points)) > total {
 		return 0, fmt.Errorf("%w: %d points at (%d, %d) of an image of %d x %d",
@@ -121,6 +140,9 @@ func (b *board) paint(t Tile, d Data, by rserpool.ElementID) (again int, err err
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if a := b.active[index]; a.element == by {
+		b.active[index] = activity{element: by, ahead: t.pixels() - int(at) - len(d.Points)}
+	}
 	e, painter := b.of(by)
 	x, y := t.X+d.X, t.Y+d.Y
 	for _, v := range d.Points {
@@ -189,10 +211,16 @@ func (b *board) retried() {
 func (b *board) progress() Progress {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return Progress{
+	p := Progress{
 		Pixels: b.painted, Total: len(b.image.Counts), Tiles: b.tiles,
 		Failovers: len(b.failovers), Elements: slices.Clone(b.elements),
 	}
+	for _, a := range b.active {
+		e := &p.Elements[b.indices[a.element]]
+		e.Working++
+		e.Ahead = max(e.Ahead, a.ahead)
+	}
+	return p
 }
 
 // report sums up, and numbers the painters of the image in the order of the

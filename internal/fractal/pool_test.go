@@ -221,12 +221,13 @@ func TestWholeImageInOneSession(t *testing.T) {
 	v, want := testView(t)
 	inWorld(t, func(w *world) {
 		w.element(1, ServerConfig{Capacity: 10000})
-		m, report := w.render(v, RenderConfig{TileSize: -1}, func(Progress) {})
+		m, report := w.render(v, RenderConfig{TileSize: -1, Elements: []rserpool.ElementID{7}}, func(Progress) {})
 		if diff := cmp.Diff(want, m.Counts); diff != "" {
 			t.Errorf("the image differs from the local one (-want +got):\n%s", diff)
 		}
-		if report.Tiles != 1 {
-			t.Errorf("%d tiles, want 1", report.Tiles)
+		idle := ElementReport{Element: 7}
+		if report.Tiles != 1 || len(report.Elements) != 2 || report.Elements[1] != idle {
+			t.Errorf("got %+v, want one tile, and an idle element in the report", report)
 		}
 	})
 }

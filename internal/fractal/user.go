@@ -30,6 +30,8 @@ type RenderConfig struct {
 	// Attempts is the number of sessions in which a tile may fail, and of times
 	// that one of them may stall, before the image fails. If zero, 5.
 	Attempts int
+	// Elements are in the report even if they do nothing.
+	Elements []rserpool.ElementID
 	// Log receives what an operator should know. If nil, slog.Default().
 	Log *slog.Logger
 }
@@ -73,7 +75,10 @@ func NewRender(v *View, cfg RenderConfig) *Render {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	r := &Render{cfg: cfg, view: v, tiles: v.Tiles(uint32(max(cfg.TileSize, 0))), board: newBoard(v.Parameter())}
+	r := &Render{cfg: cfg, view: v, tiles: v.Tiles(uint32(min(max(cfg.TileSize, 0), MaxWidth))), board: newBoard(v.Parameter())}
+	for _, id := range cfg.Elements {
+		r.board.of(id)
+	}
 	r.dial = func(ctx context.Context) (userSession, error) { return pool.Dial(ctx, cfg.Handle, cfg.User) }
 	return r
 }
@@ -139,11 +144,9 @@ func (r *Render) compute(ctx context.Context, index int) error {
 	}
 	defer s.Close()
 	w := work{Render: r, session: s, index: index, tile: r.tiles[index], element: s.Element(), heard: time.Now()}
-	r.board.works(w.element, +1)
-	defer func() {
-		w.settle()
-		r.board.works(w.element, -1)
-	}()
+	r.board.begin(index, w.tile, w.element)
+	defer r.board.end(index)
+	defer w.settle()
 	return w.run(ctx)
 }
 
@@ -197,10 +200,10 @@ func (w *work) run(ctx context.Context) error {
 			return w.board.completes(w.tile, w.element)
 		}
 		// An element that sends the same again and again does not get far.
-		if w.points += len(d.Points); w.points > int(w.tile.Width)*int(w.tile.Height) {
+		if w.points += len(d.Points); w.points > w.tile.pixels() {
 			return fmt.Errorf("%w: element %s sent more pixels than were asked for", ErrProtocol, w.element)
 		}
-		again, err := w.board.paint(w.tile, d, w.element)
+		again, err := w.board.paint(w.index, w.tile, d, w.element)
 		if err != nil {
 			return err
 		}
@@ -246,8 +249,7 @@ func (w *work) hear() {
 // move notes a failover.
 func (w *work) move(f *pool.Failover) {
 	w.settle()
-	w.board.works(w.element, -1)
-	w.board.works(f.To, +1)
+	w.board.begin(w.index, w.tile, f.To)
 	w.element, w.points = f.To, 0
 	w.moved = &FailoverReport{
 		Tile: w.index, From: f.From, To: f.To, Reason: f.Reason, Resumed: f.Resumed, Failover: f.Duration,

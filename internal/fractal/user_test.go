@@ -89,7 +89,7 @@ func render(t *testing.T, v *View, sessions ...*scripted) (*Image, Report, error
 	}
 	m, report, err := r.Run(t.Context())
 	for _, e := range r.Progress().Elements {
-		if e.Working != 0 {
+		if e.Working != 0 || e.Ahead != 0 {
 			t.Errorf("element %v still works in %d sessions", e.Element, e.Working)
 		}
 	}
@@ -205,8 +205,8 @@ func TestRenderBeginsAFailedTileAgain(t *testing.T) {
 		}
 		want := Report{
 			Width: 4, Height: 2, Tiles: 1, Elapsed: 100 * time.Millisecond, // the pause before the second session
-			Elements: []ElementReport{{Element: 1, Lost: 4}, {Element: 2, Tiles: 1, Pixels: 8, Share: 1}},
-			Retries:  1, Lost: 4,
+			Elements:  []ElementReport{{Element: 1, Lost: 4}, {Element: 2, Tiles: 1, Pixels: 8, Share: 1}},
+			Failovers: []FailoverReport{}, Retries: 1, Lost: 4,
 		}
 		if diff := cmp.Diff(want, report); diff != "" {
 			t.Errorf("report (-want +got):\n%s", diff)

@@ -64,6 +64,8 @@ func (v *View) Parameter() Parameter { return v.p }
 // Tile is a rectangle of pixels of a view.
 type Tile struct{ X, Y, Width, Height uint32 }
 
+func (t Tile) pixels() int { return int(t.Width) * int(t.Height) }
+
 // Tiles cuts the view into tiles of at most size by size pixels, in reading order.
 // If size is zero, the view is one tile.
 func (v *View) Tiles(size uint32) []Tile {
