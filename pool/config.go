@@ -82,8 +82,8 @@ type ElementConfig struct {
 	// Life is the registration life asked for. If zero, 15 min in the RFC
 	// dialect and three times Reregister in the deployed one.
 	Life time.Duration
-	// Reregister is T4-reregistration. If zero, the smaller of 10 min and Life
-	// less 20 s, and at least a third of Life; where Life is zero too, 30 s in
+	// Reregister is T4-reregistration. If zero, Life less 20 s, or a third of
+	// Life if that is more, but 10 min at most; where Life is zero too, 30 s in
 	// the deployed dialect and 10 min in the RFC's.
 	Reregister time.Duration
 	// RegisterTimeout is T2-registration, DeregisterTimeout is

@@ -18,7 +18,7 @@ import (
 // stranger is a user that says on an association to an element what it likes.
 func (s *scope) stranger(l *Listener) (*peer, transport.Association) {
 	s.t.Helper()
-	p := s.peer(s.net.Host(), 7000)
+	p := s.peer(s.net.Host(), 7000, nil)
 	return p, p.dial(l.endpoint.Local())
 }
 
@@ -119,14 +119,14 @@ func TestRestartedUserBeginsAnew(t *testing.T) {
 		h, _ := s.host(registrarAt)
 		l := listen(t, h, "EchoPool", ElementConfig{})
 		at := s.net.Host()
-		p := s.peer(at, 7000)
+		p := s.peer(at, 7000, nil)
 		p.dial(l.endpoint.Local())
 		first, err := l.Accept(within(t, time.Second))
 		if err != nil {
 			t.Fatal(err)
 		}
 		at.Restart()
-		p = s.peer(at, 7000)
+		p = s.peer(at, 7000, nil)
 		a := p.dial(l.endpoint.Local())
 		second, err := l.Accept(within(t, time.Second))
 		if err != nil {

@@ -115,7 +115,7 @@ func (c *ElementConfig) setTimes(dialect rserpool.Dialect) {
 		if c.Life == 0 {
 			c.Reregister = 30 * time.Second
 		} else {
-			c.Reregister = max(min(10*time.Minute, c.Life-20*time.Second), c.Life/3)
+			c.Reregister = min(10*time.Minute, max(c.Life-20*time.Second, c.Life/3))
 		}
 	}
 	c.Life = cmp.Or(c.Life, 3*c.Reregister)

@@ -79,23 +79,21 @@ func within(t *testing.T, d time.Duration) context.Context {
 // peer is somebody at the other end of associations who says what a test wants
 // said: a registrar, or a user.
 type peer struct {
-	t  *testing.T
-	at *memory.Host
-	ep transport.Endpoint
+	t      *testing.T
+	ep     transport.Endpoint
+	answer func(asap.Message) asap.Message // to a message; may be nil
 
 	mu    sync.Mutex
 	up    []transport.Association
 	heard []string // messages, and how associations ended
-	// answer replies to a message, if it is not nil.
-	answer func(asap.Message) asap.Message
 	// hold keeps the handler from taking messages until it is closed.
 	hold chan struct{}
 }
 
-// peer opens an endpoint at an address and port.
-func (s *scope) peer(at *memory.Host, port uint16) *peer {
+// peer opens an endpoint at an address and port, with an answer to what it hears.
+func (s *scope) peer(at *memory.Host, port uint16, answer func(asap.Message) asap.Message) *peer {
 	s.t.Helper()
-	p := &peer{t: s.t, at: at}
+	p := &peer{t: s.t, answer: answer}
 	ep, err := at.Open(transport.EndpointConfig{Port: port, Listen: true, Handler: p})
 	if err != nil {
 		s.t.Fatal(err)
