@@ -3,10 +3,7 @@ package pool
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -239,124 +236,6 @@ func TestCloseWithoutRegistrarIsBounded(t *testing.T) {
 	})
 }
 
-func TestSessionsOfAnElement(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newScope(t)
-		s.registrar("192.0.2.1", 0xa)
-		h, _ := s.host(registrarAt)
-		l := listen(t, h, "EchoPool", ElementConfig{})
-		u, _ := s.host(registrarAt)
-		c, err := Dial(within(t, time.Minute), "EchoPool", &UserConfig{Host: u})
-		if err != nil {
-			t.Fatal(err)
-		}
-		e, err := l.Accept(within(t, time.Second))
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx := within(t, time.Minute)
-		if err := c.Send(ctx, Message{Data: []byte("hello"), PPID: 7, Stream: 1}); err != nil {
-			t.Fatal(err)
-		}
-		got, err := e.Recv(ctx)
-		if diff := cmp.Diff(Message{Data: []byte("hello"), PPID: 7, Stream: 1}, got); diff != "" || err != nil {
-			t.Errorf("received (-want +got), err=%v:\n%s", err, diff)
-		}
-		if err := e.Send(ctx, Message{Data: []byte("world")}); err != nil {
-			t.Fatal(err)
-		}
-		if got, err := c.Recv(ctx); err != nil || string(got.Data) != "world" {
-			t.Errorf("answer %q, %v", got.Data, err)
-		}
-		if n := l.Sessions(); n != 1 {
-			t.Errorf("%d sessions, want 1", n)
-		}
-		if e.Element() != l.ID() || e.Handle() != "EchoPool" {
-			t.Errorf("session is of %s/%s", e.Handle(), e.Element())
-		}
-		want := SessionStats{Sent: 1, Received: 1}
-		if diff := cmp.Diff(want, e.Stats()); diff != "" {
-			t.Errorf("stats (-want +got):\n%s", diff)
-		}
-		c.Close()
-		if _, err := e.Recv(ctx); !errors.Is(err, io.EOF) {
-			t.Errorf("Recv after the user's Close: %v", err)
-		}
-		if err := e.Send(ctx, Message{Data: []byte("late")}); !errors.Is(err, ErrLost) {
-			t.Errorf("Send after the user's Close: %v", err)
-		}
-		if local, remote := e.Addresses(); local != "" || remote != "" {
-			t.Errorf("addresses of an ended session: %q, %q", local, remote)
-		}
-		e.Close()
-		if _, err := e.Recv(ctx); !errors.Is(err, ErrClosed) && !errors.Is(err, io.EOF) {
-			t.Errorf("Recv after Close: %v", err)
-		}
-		if n := l.Sessions(); n != 0 {
-			t.Errorf("%d sessions after the end", n)
-		}
-	})
-}
-
-func TestCookieGoesToTheNextElement(t *testing.T) {
-	key := []byte("0123456789abcdef")
-	for _, tt := range []struct {
-		name  string
-		other []byte // key of the second element
-		lost  bool
-	}{
-		{"same key", key, false},
-		{"another key", []byte("fedcba9876543210"), true},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				s := newScope(t)
-				s.registrar("192.0.2.1", 0xa)
-				u, _ := s.host(registrarAt)
-				h1, at1 := s.host(registrarAt)
-				l1 := listen(t, h1, "EchoPool", ElementConfig{CookieKey: key})
-				c, err := Dial(within(t, time.Minute), "EchoPool", &UserConfig{Host: u})
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer c.Close()
-				ctx := within(t, time.Minute)
-				e1, err := l1.Accept(ctx)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := e1.SaveCookie(ctx, []byte("state 1")); err != nil {
-					t.Fatal(err)
-				}
-				if err := e1.SaveCookie(ctx, []byte("state 2")); err != nil {
-					t.Fatal(err)
-				}
-				synctest.Wait()
-				h2, _ := s.host(registrarAt)
-				l2 := listen(t, h2, "EchoPool", ElementConfig{CookieKey: tt.other})
-				at1.Kill()
-				e2, err := l2.Accept(ctx)
-				if err != nil {
-					t.Fatal(err)
-				}
-				got, err := e2.Recv(within(t, time.Second))
-				if tt.lost {
-					if !errors.Is(err, ErrLost) {
-						t.Errorf("a forged cookie: %v, %v", got, err)
-					}
-					return
-				}
-				if diff := cmp.Diff(Message{Cookie: []byte("state 2")}, got); diff != "" || err != nil {
-					t.Errorf("first message (-want +got), err=%v:\n%s", err, diff)
-				}
-				if string(e2.Cookie()) != "state 2" {
-					t.Errorf("cookie %q", e2.Cookie())
-				}
-			})
-		})
-	}
-}
-
 func TestDrainFinishesSessions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScope(t)
@@ -397,88 +276,6 @@ func TestDrainFinishesSessions(t *testing.T) {
 	})
 }
 
-func TestBacklogIsBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newScope(t)
-		s.registrar("192.0.2.1", 0xa)
-		h, _ := s.host(registrarAt)
-		l := listen(t, h, "EchoPool", ElementConfig{Backlog: 2})
-		u, _ := s.host(registrarAt)
-		for range 5 {
-			c, err := Dial(within(t, time.Minute), "EchoPool", &UserConfig{Host: u, FailoverTimeout: time.Second})
-			if err == nil {
-				defer c.Close()
-			}
-		}
-		synctest.Wait()
-		if n := l.Sessions(); n != 2 {
-			t.Errorf("%d sessions wait, want 2", n)
-		}
-	})
-}
-
-func TestFloodIsHeldUp(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newScope(t)
-		s.registrar("192.0.2.1", 0xa)
-		h, _ := s.host(registrarAt)
-		l := listen(t, h, "EchoPool", ElementConfig{})
-		u, _ := s.host(registrarAt)
-		c, err := Dial(within(t, time.Minute), "EchoPool", &UserConfig{Host: u})
-		if err != nil {
-			t.Fatal(err)
-		}
-		e, err := l.Accept(within(t, time.Second))
-		if err != nil {
-			t.Fatal(err)
-		}
-		const total = 10_000
-		data := make([]byte, 1000)
-		sent := 0
-		ctx := within(t, time.Second)
-		for ; sent < total; sent++ {
-			if err := c.Send(ctx, Message{Data: data}); err != nil {
-				break
-			}
-		}
-		if sent == total {
-			t.Error("10 MB were taken although nobody reads")
-		}
-		go func() {
-			for ; sent < total; sent++ {
-				if err := c.Send(context.Background(), Message{Data: data}); err != nil {
-					t.Error(err)
-				}
-			}
-		}()
-		for range total {
-			if _, err := e.Recv(within(t, time.Minute)); err != nil {
-				t.Fatal(err)
-			}
-		}
-		// The other way round.
-		got := 0
-		ctx = within(t, time.Second)
-		for ; got < total; got++ {
-			if err := e.Send(ctx, Message{Data: data}); err != nil {
-				break
-			}
-		}
-		if got == total {
-			t.Error("10 MB were taken although the user does not read")
-		}
-		for range got {
-			if _, err := c.Recv(within(t, time.Minute)); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := e.Send(within(t, time.Second), Message{Data: data}); err != nil {
-			t.Errorf("Send after the user has read: %v", err)
-		}
-		c.Close()
-	})
-}
-
 func TestRegisterForeignService(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScope(t)
@@ -503,59 +300,6 @@ func TestRegisterForeignService(t *testing.T) {
 		}
 		if _, err := Register(within(t, time.Minute), "WebPool", &ElementConfig{Host: h}); err == nil || !strings.Contains(err.Error(), "use Listen") {
 			t.Errorf("Register without a transport: %v", err)
-		}
-	})
-}
-
-// TestThousandElements lets a thousand elements of one process register, stay for
-// five minutes of keep-alives and leave.
-func TestThousandElements(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newScope(t)
-		s.registrar("192.0.2.1", 0xa)
-		h, at := s.host(registrarAt)
-		const n = 1000
-		ls := make([]*Listener, n)
-		var all sync.WaitGroup
-		start := time.Now()
-		for i := range ls {
-			all.Go(func() {
-				ls[i] = listen(t, h, rserpool.Handle(fmt.Sprintf("Pool%d", i%10)), ElementConfig{ID: rserpool.ElementID(i + 1)})
-			})
-		}
-		all.Wait()
-		if d := time.Since(start); d > time.Second {
-			t.Errorf("registering took %v", d)
-		}
-		time.Sleep(5 * time.Minute)
-		for i := range 10 {
-			if got := elementsOf(t, h, rserpool.Handle(fmt.Sprintf("Pool%d", i))); len(got) != n/10 {
-				t.Errorf("pool %d has %d elements after five minutes, want %d", i, len(got), n/10)
-			}
-		}
-		c := registrations(h)
-		if c.KeepAlives < 50*n || c.Acks != c.KeepAlives || c.Timeouts != 0 || c.Lapses != 0 {
-			t.Errorf("counters %+v", c)
-		}
-		start = time.Now()
-		for _, l := range ls {
-			all.Go(func() {
-				if err := l.Close(); err != nil {
-					t.Error(err)
-				}
-			})
-		}
-		all.Wait()
-		if d := time.Since(start); d > time.Second {
-			t.Errorf("leaving took %v", d)
-		}
-		h.Close()
-		if k := h.elements.machine.Len(); k != 0 {
-			t.Errorf("%d elements are left", k)
-		}
-		synctest.Wait()
-		if k := at.Stats().Associations; k != 0 {
-			t.Errorf("%d associations are left", k)
 		}
 	})
 }
