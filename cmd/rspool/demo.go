@@ -184,7 +184,7 @@ func (d *demo) compute(ctx context.Context, view *fractal.View, policy rserpool.
 	if err != nil {
 		return nil, report, fmt.Errorf("demo: %w", err)
 	}
-	defer file.Close()
+	defer func() { err = errors.Join(err, file.Close()) }()
 	log := slog.New(slog.NewTextHandler(file, nil))
 	user.HostConfig.Registrars = []string{d.registrar}
 	user.HostConfig.Listen, user.HostConfig.UDPPort = loopback, 0
@@ -200,7 +200,7 @@ func (d *demo) compute(ctx context.Context, view *fractal.View, policy rserpool.
 	defer cancel(nil)
 	image, report, err = d.app.watchRender(ctx, render, func(p fractal.Progress, g *gauge) {
 		if c := d.processes.dead(); c != nil {
-			cancel(fmt.Errorf("%s has ended unexpectedly: %v", c.name, c.err))
+			cancel(fmt.Errorf("%s has ended unexpectedly: %w", c.name, c.how()))
 		}
 		d.killHalfway(p, g)
 	})
@@ -224,7 +224,9 @@ func (d *demo) killHalfway(p fractal.Progress, g *gauge) {
 			killed++
 			continue
 		}
-		if slices.ContainsFunc(p.Elements, func(r fractal.ElementReport) bool { return r.Element == e.id && r.Ahead >= min(d.tile*d.tile, p.Total)/2 }) {
+		if slices.ContainsFunc(p.Elements, func(r fractal.ElementReport) bool {
+			return r.Element == e.id && r.Ahead >= min(d.tile*d.tile, p.Total)/2
+		}) {
 			busy = append(busy, e)
 		}
 	}

@@ -143,7 +143,7 @@ func (d *demo) await(ctx context.Context, c *process) (readiness, error) {
 		select {
 		case <-tick.C:
 		case <-c.exited:
-			return ready, fmt.Errorf("%s has ended before it was ready: %v", c.name, c.err)
+			return ready, fmt.Errorf("%s has ended before it was ready: %w", c.name, c.how())
 		case <-ctx.Done():
 			return ready, fmt.Errorf("wait for %s: %w", c.name, context.Cause(ctx))
 		}

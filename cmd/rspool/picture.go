@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"image"
 	"image/color"
@@ -15,29 +16,20 @@ import (
 )
 
 // writePNG writes a picture to a file, which is there as a whole or not at all.
-func writePNG(path string, img image.Image) (err error) {
+func writePNG(path string, img image.Image) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".rspool-*.png")
 	if err != nil {
 		return fmt.Errorf("write picture %s: %w", path, err)
 	}
-	defer func() {
-		if err != nil {
-			os.Remove(f.Name())
-			err = fmt.Errorf("write picture %s: %w", path, err)
-		}
-	}()
-	if err = png.Encode(f, img); err != nil {
-		f.Close()
-		return err
+	err = errors.Join(png.Encode(f, img), f.Chmod(0o644), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
 	}
-	if err = f.Chmod(0o644); err != nil {
-		f.Close()
-		return err
+	if err != nil {
+		_ = os.Remove(f.Name()) // the first error counts
+		return fmt.Errorf("write picture %s: %w", path, err)
 	}
-	if err = f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return nil
 }
 
 // checkPicture fails early where writePNG would fail in the end.

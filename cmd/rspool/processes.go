@@ -68,8 +68,8 @@ func (p *processes) start(name string, args ...string) (*process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
-	defer file.Close()
-	c.cmd.Args[0] = os.Args[0] // by which a program may know what it is
+	defer func() { _ = file.Close() }() // the child has its own
+	c.cmd.Args[0] = os.Args[0]          // by which a program may know what it is
 	c.cmd.Stdout, c.cmd.Stderr = file, file
 	c.cmd.SysProcAttr = childAttributes()
 	started := make(chan error)
@@ -112,6 +112,14 @@ func (p *processes) dead() *process {
 		}
 	}
 	return nil
+}
+
+// how says how a child that has ended did it.
+func (c *process) how() error {
+	if c.err == nil {
+		return errors.New("exit code 0")
+	}
+	return c.err
 }
 
 func (c *process) hasExited() bool {

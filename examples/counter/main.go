@@ -44,8 +44,11 @@ func show(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer r.Close()
-	go r.Serve(ctx)
+	go func() {
+		if err := r.Serve(ctx); err != nil {
+			log.Print(err)
+		}
+	}()
 	host := pool.HostConfig{Registrars: []string{r.Address().String()}, Listen: "127.0.0.1"}
 
 	elements := map[rserpool.ElementID]*pool.Listener{}

@@ -4,7 +4,6 @@ import (
 	"math"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 )
 
@@ -86,13 +85,6 @@ func TestViewStaysWithinHalfAPixel(t *testing.T) {
 			if math.Abs(d) > 0.51*pixel {
 				t.Fatalf("corner moved by %g pixels: %v to %v became %v to %v", d/pixel, p.C1, p.C2, got.C1, got.C2)
 			}
-		}
-		again, err := NewView(got)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(got, again.Parameter()); diff != "" {
-			t.Fatalf("the view of a view is another one (-want +got):\n%s", diff)
 		}
 	})
 }
