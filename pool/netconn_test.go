@@ -30,13 +30,13 @@ func (w *world) lines(c ElementConfig) *echo {
 			if err != nil {
 				return
 			}
-			go func() {
+			e.serving.Go(func() {
 				conn := s.NetConn()
 				defer conn.Close()
 				for in := bufio.NewScanner(conn); in.Scan(); {
 					fmt.Fprintf(conn, "%d %s\n", c.ID, in.Text())
 				}
-			}()
+			})
 		}
 	}()
 	w.ends = append(w.ends, e.close)

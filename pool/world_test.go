@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -73,6 +74,9 @@ func (w *world) hostConfig(at *memory.Host) HostConfig {
 		Registrars: []string{w.registrar.Address(3863).String()},
 		Door:       at,
 		Log:        quiet,
+		// Restarts follow each other more quickly here than in life.
+		HuntTimeout:    time.Second,
+		HuntMaxTimeout: 2 * time.Second,
 	}
 }
 
@@ -95,6 +99,7 @@ type echo struct {
 	machine *memory.Host
 	ln      *Listener
 	done    chan struct{}
+	serving sync.WaitGroup
 }
 
 func (w *world) echo(id rserpool.ElementID) *echo {
@@ -117,7 +122,7 @@ func (w *world) echoWith(c ElementConfig) *echo {
 			if err != nil {
 				return
 			}
-			go e.serve(s)
+			e.serving.Go(func() { e.serve(s) })
 		}
 	}()
 	w.ends = append(w.ends, e.close)
@@ -154,6 +159,7 @@ func (e *echo) kill() { e.machine.Kill() }
 func (e *echo) close() {
 	e.ln.Close()
 	<-e.done
+	e.serving.Wait()
 }
 
 // dial begins a session.

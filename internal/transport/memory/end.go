@@ -214,7 +214,17 @@ func (e *end) watch() {
 // lost drops what has not arrived yet and ends.
 func (e *end) lost(err error) {
 	e.inbox = slices.DeleteFunc(e.inbox, func(it item) bool { return it.from != nil && !e.n().reaches(e.host(), it.from.host()) })
+	o := e.peer
 	e.finish(transport.Lost, err)
+	// A peer that was healed in time finds out by its heartbeats.
+	time.AfterFunc(e.n().cond.Detection, func() {
+		n := e.n()
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		if o != nil && o.peer == e && o.state != done {
+			o.outOfTheBlue()
+		}
+	})
 }
 
 // vanish is the death of the process: the handler hears nothing more.
@@ -297,14 +307,12 @@ func (e *end) Send(m transport.Message) error {
 	m.Payload = slices.Clone(m.Payload)
 	e.host().stats.PacketsOut++
 	o := e.peer
-	if o == nil { // the peer died
+	if o == nil || o.state == done { // the peer knows nothing of it any more
 		e.outOfTheBlue()
 		return nil
 	}
 	e.pending += len(m.Payload)
-	if o.state != done {
-		o.put(item{from: e, msg: &m}, n.delay())
-	}
+	o.put(item{from: e, msg: &m}, n.delay())
 	return nil
 }
 
@@ -314,7 +322,7 @@ func (e *end) outOfTheBlue() {
 	if h := e.key.h; !h.closed && e.n().reaches(e.host(), h) {
 		h.stats.OutOfTheBlue++
 		e.put(item{process: func() {
-			if e.peer == nil {
+			if e.peer == nil || e.peer.state == done {
 				e.finish(transport.Lost, fmt.Errorf("%w: out of the blue", transport.ErrAborted))
 			}
 		}}, 2*e.n().delay())
