@@ -98,7 +98,7 @@ func TestFailoverHasManyCauses(t *testing.T) {
 
 func TestOnlyElementIsTriedAgain(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		e := w.echo(1)
+		w.echo(1)
 		s := w.dial(&UserConfig{Host: w.host()})
 		ask(t, s, "x")
 		time.Sleep(10 * time.Millisecond)
@@ -110,7 +110,6 @@ func TestOnlyElementIsTriedAgain(t *testing.T) {
 		if got, _ := ask(t, s, "y"); got != "1 2 y" {
 			t.Errorf("answer %q", got)
 		}
-		_ = e
 	})
 }
 
@@ -424,6 +423,78 @@ func TestManySessionsShareOneHost(t *testing.T) {
 		}
 		if n := h.door.Stats().Associations; n > 4 {
 			t.Errorf("%d associations are left", n)
+		}
+	})
+}
+
+func TestBusinessCardDecidesTheNextElement(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.echo(2)
+		w.echo(3)
+		favourite := w.echo(4)
+		r, err := Resolve(t.Context(), w.host(), testPool, AllElements)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var card []rserpool.Element
+		for _, e := range r.Elements {
+			if e.ID == favourite.ln.ID() {
+				card = append(card, e)
+			}
+		}
+		first := w.echoWith(ElementConfig{ID: 1, BusinessCard: card})
+		c := &UserConfig{Host: w.host()}
+		s := w.dial(c)
+		for s.Element() != 1 {
+			s.Close()
+			s = w.dial(c)
+		}
+		ask(t, s, "x")
+		first.kill()
+		if _, moved := hear(t, s); moved == nil || moved.To != 4 || moved.Attempts != 1 {
+			t.Errorf("notice: %+v", moved)
+		}
+	})
+}
+
+func TestDialOwnsItsHost(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.echo(1)
+		at := w.net.Host()
+		s := w.dial(&UserConfig{HostConfig: w.hostConfig(at)})
+		if got, _ := ask(t, s, "x"); got != "1 1 x" {
+			t.Errorf("answer %q", got)
+		}
+		if n := at.Stats().Associations; n != 2 {
+			t.Errorf("%d associations: want one with the element and one with the registrar", n)
+		}
+		s.Close()
+		if n := at.Stats().Associations; n != 0 {
+			t.Errorf("%d associations are left", n)
+		}
+	})
+}
+
+// A host that closes takes its sessions along.
+func TestHostClosesItsSessions(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.echo(1)
+		h := w.host()
+		s := w.dial(&UserConfig{Host: h})
+		ask(t, s, "x")
+		received := make(chan error)
+		go func() {
+			_, err := s.Recv(context.Background())
+			received <- err
+		}()
+		synctest.Wait()
+		begin := time.Now()
+		h.Close()
+		if took := time.Since(begin); took > time.Second {
+			t.Errorf("Close took %v", took)
+		}
+		if err := <-received; !errors.Is(err, ErrClosed) {
+			t.Errorf("receive: %v", err)
 		}
 	})
 }
