@@ -68,6 +68,10 @@ func (h *Host) addResolver() {
 
 // performResolver does what only the resolver asks for.
 func (h *Host) performResolver(e machine.Effect) {
+	if e, ok := e.(user.Report); ok {
+		h.log.Info("element is reported as unreachable", "handle", e.Handle, "element", e.Element)
+		return
+	}
 	a, ok := e.(user.Resolved)
 	if !ok {
 		return

@@ -102,7 +102,6 @@ func (u *userEnd) perform(e machine.Effect) {
 	case user.Resolve:
 		u.resolve(e)
 	case user.Report:
-		u.host.log.Info("element is reported as unreachable", "handle", e.Handle, "element", e.Element)
 		u.host.report(e)
 	case machine.Associate:
 		u.associate(e)

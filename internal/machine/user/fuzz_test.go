@@ -245,6 +245,7 @@ func FuzzResolver(f *testing.F) {
 						if at, ok := reported[k]; ok && now.Sub(at) < 5*time.Second {
 							t.Fatalf("reports %v again after %v", k, now.Sub(at))
 						}
+						reported[k] = now
 					}
 				case Resolved:
 					if !waiting[e.Ticket] && !watching[e.Ticket] {

@@ -1,6 +1,7 @@
 package user
 
 import (
+	"slices"
 	"time"
 
 	rserpool "github.com/rspool/rspool"
@@ -70,6 +71,7 @@ func (q *reports) refill(now time.Time) {
 
 // keep lets a report wait for a home.
 func (q *reports) keep(now time.Time, r Report) {
+	q.waiting = slices.DeleteFunc(q.waiting, func(w waitingReport) bool { return w.Report == r })
 	if len(q.waiting) == maxReports {
 		q.waiting = q.waiting[:copy(q.waiting, q.waiting[1:])]
 	}
@@ -82,6 +84,7 @@ func (q *reports) take(now time.Time) []Report {
 	for _, w := range q.waiting {
 		if now.Sub(w.since) < reportLife {
 			rs = append(rs, w.Report)
+			q.last[w.Report] = now
 		}
 	}
 	q.waiting = nil

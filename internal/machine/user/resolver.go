@@ -77,8 +77,8 @@ func NewResolver(cfg ResolverConfig) *Resolver {
 }
 
 // Step implements machine.Machine. Its own inputs are Resolve, Watch and Report,
-// and machine.Cancel for the first two; its own effect is Resolved. The payload
-// of a machine.Send is good until the next Step.
+// and machine.Cancel for the first two; its own effects are Resolved, and Report
+// where one is sent. The payload of a machine.Send is good until the next Step.
 func (r *Resolver) Step(now time.Time, in machine.Input) []machine.Effect {
 	r.effects, r.buffer = r.effects[:0], r.buffer[:0]
 	switch in := in.(type) {
@@ -176,6 +176,7 @@ func (r *Resolver) send(m asap.Message) {
 
 func (r *Resolver) sendReport(report Report) {
 	r.stats.Reports++
+	r.emit(report)
 	r.send(&asap.Unreachable{Handle: report.Handle, Element: report.Element})
 }
 

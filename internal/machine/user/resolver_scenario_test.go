@@ -139,6 +139,8 @@ func (w *resolverWorld) step(in machine.Input) {
 			w.say("-> %d %s", e.Association, m)
 		case machine.Rehunt:
 			w.say("hunt: %s", e.Reason)
+		case Report:
+			w.say("reported %s/%d", e.Handle, e.Element)
 		case Resolved:
 			var how []string
 			if e.Cached {

@@ -64,7 +64,8 @@ type Resolved struct {
 }
 
 // Report says that an element was tried and could not be reached. It is an
-// effect of the session and an input of the resolver.
+// effect of the session and an input of the resolver, which decides whether the
+// registrar is told and has it as an effect then.
 type Report struct {
 	Handle  rserpool.Handle
 	Element rserpool.ElementID
