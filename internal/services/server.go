@@ -51,6 +51,12 @@ func NewServer(cfg Config) *Server {
 // too many were open.
 func (s *Server) Stats() (served, refused uint64) { return s.served.Load(), s.refused.Load() }
 
+// LogValue implements slog.LogValuer with what Stats returns.
+func (s *Server) LogValue() slog.Value {
+	served, refused := s.Stats()
+	return slog.GroupValue(slog.Uint64("sessions", served), slog.Uint64("refused", refused))
+}
+
 // Serve serves the sessions of an element. When the context ends, it ends those
 // that still run and returns nil. When the listener accepts no more, it lets them
 // finish, as long as the context lasts, and returns the listener's error.
