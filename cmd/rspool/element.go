@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
+	"log/slog"
 	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -19,8 +17,8 @@ import (
 func newElementCommand(a *app) *cobra.Command {
 	const example = "  rspool element run fractal --registrar 127.0.0.1:3863"
 	return a.group("element", "Serve pools", example,
-		a.group("run", "Join a pool as an element and serve its users", example,
-			newElementFractalCommand(a),
+		a.group("run", "Join a pool as an element and serve its users", example+"\n  rspool element run echo --policy least-used",
+			append(newElementServiceCommands(a), newElementFractalCommand(a))...,
 		),
 	)
 }
@@ -83,60 +81,22 @@ func carries(t rserpool.PolicyType, field rserpool.PolicyField) bool {
 	return slices.Contains(fields, field)
 }
 
-// drainTime is how long the sessions of a leaving element may take to finish.
-const drainTime = 5 * time.Second
+// runFractal serves the pool with images.
+func (a *app) runFractal(ctx context.Context, settings *config.Config, service fractal.ServerConfig, readyFile string) error {
+	return a.runElement(ctx, settings, readyFile, func(ln *pool.Listener, log *slog.Logger) elementService {
+		service.Log = log
+		if carries(settings.Element.Policy.Type, rserpool.FieldLoad) {
+			service.Load = ln.SetLoad
+		}
+		return fractalService{fractal.NewServer(service)}
+	})
+}
 
-// runFractal serves the pool until a signal comes or the registrars do not want
-// the element any more.
-func (a *app) runFractal(ctx context.Context, settings *config.Config, service fractal.ServerConfig, readyFile string) (err error) {
-	log := a.logger(settings.Log)
-	ctx, stop := a.untilSignal(ctx, log)
-	defer stop()
+// fractalService is a server that tells at the end what it has done.
+type fractalService struct{ *fractal.Server }
 
-	e := settings.Element.ElementConfig
-	e.HostConfig.Log = log
-	if e.Host, err = pool.NewHost(&e.HostConfig); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, e.Host.Close()) }()
-	telemetry, stopTelemetry, err := a.telemetry(ctx, settings.Telemetry.Listen, e.Host, log)
-	if err != nil {
-		return err
-	}
-	defer stopTelemetry()
-
-	ln, err := pool.Listen(ctx, settings.Element.Pool, &e)
-	if err != nil {
-		return err
-	}
-	defer ln.Close() // what Drain could not do is known already
-	log.Info("element serves", "handle", ln.Handle(), "element", ln.ID(), "policy", e.Policy.Type)
-	if err := writeReady(readyFile, readiness{Role: "element", ID: ln.ID().String(), Pool: string(ln.Handle()), Telemetry: telemetry}); err != nil {
-		return err
-	}
-
-	service.Log = log
-	if carries(e.Policy.Type, rserpool.FieldLoad) {
-		service.Load = ln.SetLoad
-	}
-	server := fractal.NewServer(service)
-	serving, end := context.WithCancel(context.WithoutCancel(ctx))
-	defer end()
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(serving, ln) }()
-	select {
-	case err := <-served:
-		return fmt.Errorf("element %s of %s: %w", ln.ID(), ln.Handle(), err)
-	case <-ctx.Done():
-	}
-	patience, cancel := context.WithTimeout(serving, drainTime)
-	defer cancel()
-	if err := ln.Drain(patience); err != nil {
-		log.Warn("element does not leave in order; the registrar will notice, and sessions continue elsewhere", "error", err)
-	}
-	end()
-	<-served
-	stats := server.Stats()
-	log.Info("element has left", "images", stats.Images, "pixels", stats.Pixels, "refused", stats.Refused)
-	return nil
+// LogValue implements slog.LogValuer.
+func (s fractalService) LogValue() slog.Value {
+	stats := s.Stats()
+	return slog.GroupValue(slog.Uint64("images", stats.Images), slog.Uint64("pixels", stats.Pixels), slog.Uint64("refused", stats.Refused))
 }

@@ -109,8 +109,8 @@ func formatPolicy(t rserpool.PolicyType) string {
 func policyNames() []string {
 	var names []string
 	for _, p := range builtin.All() {
-		for _, t := range p.Describe().Types {
-			names = append(names, t.String())
+		if _, ok := rserpool.ParsePolicyType(p.Describe().Name); ok {
+			names = append(names, p.Describe().Name)
 		}
 	}
 	return names

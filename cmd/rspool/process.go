@@ -104,6 +104,17 @@ func (a *app) telemetry(ctx context.Context, address string, source status.Sourc
 	}, nil
 }
 
+// userTelemetry is telemetry for a user, who comes and goes: an address that is
+// taken, by the daemon of the same configuration for example, is no obstacle.
+func (a *app) userTelemetry(ctx context.Context, address string, source status.Source, log *slog.Logger) (stop func()) {
+	_, stop, err := a.telemetry(ctx, address, source, log)
+	if err != nil {
+		log.Warn("telemetry is not served", "error", err)
+		return func() {}
+	}
+	return stop
+}
+
 // A readiness is what --ready-file receives, on one line, once a process serves.
 type readiness struct {
 	Role      string `json:"role"` // "registrar" or "element"

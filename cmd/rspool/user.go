@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -86,8 +87,13 @@ func (u *userFractal) run(ctx context.Context, flags *pflag.FlagSet) (err error)
 		return err
 	}
 	defer func() { err = errors.Join(err, cfg.Host.Close()) }()
+	defer u.app.userTelemetry(ctx, settings.Telemetry.Listen, cfg.Host, log)()
 
-	u.render.Handle, u.render.User, u.render.Log = rserpool.Handle(u.pool), &cfg, log
+	u.render.Handle, u.render.User, u.render.Log = cmp.Or(rserpool.Handle(u.pool), fractal.DefaultHandle), &cfg, log
+	// Sessions would wait for a pool to come into being; a person wants to know.
+	if _, err := pool.Resolve(ctx, cfg.Host, u.render.Handle, 1); err != nil {
+		return err
+	}
 	render := fractal.NewRender(view, u.render)
 	image, report, err := u.app.watchRender(ctx, render, nil)
 	if err != nil {
