@@ -9,7 +9,7 @@ type Cursor struct {
 	ID     rserpool.ElementID
 }
 
-// Everybody, as the owner in a Walk, means all elements.
+// Everybody is the owner of a Walk over all elements.
 const Everybody rserpool.RegistrarID = 0
 
 // Walk visits the elements that a registrar owns, in order of handle and then of

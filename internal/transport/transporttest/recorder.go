@@ -112,7 +112,7 @@ func (r *Recorder) Next(t testing.TB) Heard {
 	}
 }
 
-// Event returns the next thing heard, which must be the event.
+// Want returns the next thing heard, which must be the event.
 func (r *Recorder) Want(t testing.TB, kind transport.EventKind) Heard {
 	t.Helper()
 	h := r.Next(t)

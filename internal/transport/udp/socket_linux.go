@@ -1,6 +1,7 @@
 package udp
 
 import (
+	"errors"
 	"net/netip"
 	"syscall"
 	"unsafe"
@@ -40,7 +41,7 @@ func (q *errorQueue) drain(d *Door) {
 		n, oob, from, err := 0, 0, unix.Sockaddr(nil), error(nil)
 		if cerr := d.raw.Control(func(fd uintptr) {
 			n, oob, _, from, err = unix.Recvmsg(int(fd), q.data[:], q.oob[:], unix.MSG_ERRQUEUE|unix.MSG_DONTWAIT)
-		}); cerr != nil || err != nil && err != unix.EINTR {
+		}); cerr != nil || err != nil && !errors.Is(err, unix.EINTR) {
 			return
 		}
 		if err == nil && portUnreachable(q.oob[:oob]) {
