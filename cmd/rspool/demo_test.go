@@ -37,7 +37,7 @@ func startDemo(t *testing.T, args ...string) *demoRun {
 	small := []string{"demo", "--size", "160x120", "--tile", "32", "--elements", "3", "--capacity", "20000"}
 	d.Cmd = exec.CommandContext(ctx, os.Args[0], append(small, args...)...)
 	d.Dir = d.work
-	d.Env = append(os.Environ(), asCommand+"=1", "TMPDIR="+d.temp, d.mark)
+	d.Env = append(os.Environ(), asCommand+"=1", "TMPDIR="+d.temp, "GORACE=atexit_sleep_ms=0", d.mark)
 	d.Stdout = &d.stdout
 	stderr, err := d.StderrPipe()
 	if err != nil {

@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -131,9 +130,9 @@ func (c *process) hasExited() bool {
 	}
 }
 
-// endAll asks the children to end, one after another and the last started first,
-// kills those that take longer than the time given for all, and returns when
-// every one is reaped.
+// endAll asks the children to end: all but the first at the same time, and then
+// the first, whom the others need to leave in order. It kills those that take
+// longer than the time given for all, and returns when every one is reaped.
 func (p *processes) endAll(patience time.Duration) {
 	p.mu.Lock()
 	children := p.children
@@ -141,20 +140,31 @@ func (p *processes) endAll(patience time.Duration) {
 	p.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	for _, c := range slices.Backward(children) {
-		// One that is gone already needs no signal, and one that cannot be asked
-		// is killed.
-		if err := c.cmd.Process.Signal(syscall.SIGTERM); err == nil {
-			select {
-			case <-c.exited:
-			case <-ctx.Done():
-			}
-		}
-		_ = c.cmd.Process.Kill()
-		<-c.exited
+	if len(children) > 0 {
+		end(ctx, children[1:])
+		end(ctx, children[:1])
 	}
 	close(p.starts)
 	p.wait.Wait()
+}
+
+// end asks children to end, and kills those that have not when the context ends.
+func end(ctx context.Context, children []*process) {
+	for _, c := range children {
+		// One that is gone already needs no signal, and one that cannot be asked
+		// is killed.
+		if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			_ = c.cmd.Process.Kill()
+		}
+	}
+	for _, c := range children {
+		select {
+		case <-c.exited:
+		case <-ctx.Done():
+			_ = c.cmd.Process.Kill()
+			<-c.exited
+		}
+	}
 }
 
 // tail returns the last lines of a file.

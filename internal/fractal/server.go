@@ -20,8 +20,11 @@ type ServerConfig struct {
 	// its sessions together. If zero, as many as the machine can.
 	Capacity float64
 	// MaxSessions is the number of sessions served at once; further ones are
-	// closed, so that their users look for another element. If zero, 16.
+	// closed, so that their users look for another element. If zero, 16. Sessions
+	// whose image is finished do not count.
 	MaxSessions int
+	// IdleTimeout is how long a session may be without a request. If zero, 30 s.
+	IdleTimeout time.Duration
 	// CookieInterval and CookiePackets say after which time and how many data
 	// messages a session saves its state. If zero, 1 s and 10.
 	CookieInterval time.Duration
@@ -57,6 +60,9 @@ func NewServer(cfg ServerConfig) *Server {
 	if cfg.MaxSessions <= 0 {
 		cfg.MaxSessions = 16
 	}
+	if cfg.IdleTimeout <= 0 {
+		cfg.IdleTimeout = 30 * time.Second
+	}
 	if cfg.CookieInterval <= 0 {
 		cfg.CookieInterval = time.Second
 	}
@@ -80,7 +86,7 @@ func NewServer(cfg ServerConfig) *Server {
 
 // ServerStats counts what a server has done.
 type ServerStats struct {
-	Sessions int    `json:"sessions"` // now
+	Sessions int    `json:"sessions"` // now, without those whose image is finished
 	Pixels   uint64 `json:"pixels"`
 	Images   uint64 `json:"images"`  // completed
 	Refused  uint64 `json:"refused"` // sessions beyond MaxSessions
@@ -114,13 +120,11 @@ func (s *Server) serveAll(ctx context.Context, accept func(context.Context) (ser
 			return err
 		}
 		if !s.enter() {
-			s.refused.Add(1)
-			s.cfg.Log.Info("session refused: all are in use", "sessions", s.cfg.MaxSessions)
-			sn.Close()
+			// It takes a while for a user that still sends.
+			s.sessions.Go(func() { sn.Close() })
 			continue
 		}
 		s.sessions.Go(func() {
-			defer s.leave()
 			defer sn.Close()
 			err := s.serve(ctx, sn)
 			switch {
@@ -133,8 +137,16 @@ func (s *Server) serveAll(ctx context.Context, accept func(context.Context) (ser
 	}
 }
 
-// enter counts a session in, unless all are in use.
-func (s *Server) enter() bool { return s.count(+1) }
+// enter counts a session in, unless as many as may be are served; then it is to be
+// closed.
+func (s *Server) enter() bool {
+	if s.count(+1) {
+		return true
+	}
+	s.refused.Add(1)
+	s.cfg.Log.Info("session refused: all are in use", "sessions", s.cfg.MaxSessions)
+	return false
+}
 
 func (s *Server) leave() { s.count(-1) }
 
@@ -159,37 +171,28 @@ type serverSession interface {
 	Close() error
 }
 
-// serve answers the requests of one session until it ends.
+// serve answers the requests of one session, which has entered, until it ends, and
+// lets it leave.
 func (s *Server) serve(ctx context.Context, sn serverSession) error {
+	entered := true
+	defer func() {
+		if entered {
+			s.leave()
+		}
+	}()
 	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	// A reader of its own notices the end of the session during a computation. A
-	// user may ask for one more image while the last one ends, not for two.
-	requests := make(chan pool.Message, 1)
 	var reader sync.WaitGroup
 	defer reader.Wait()
 	defer cancel(nil)
-	reader.Go(func() {
-		for {
-			m, err := sn.Recv(ctx)
-			if err != nil {
-				cancel(err)
-				return
-			}
-			select {
-			case requests <- m:
-			default:
-				cancel(fmt.Errorf("%w: a third request while the first one is computed", ErrProtocol))
-				return
-			}
-		}
-	})
+	requests := make(chan pool.Message, 1)
+	reader.Go(func() { read(ctx, sn, requests, cancel) })
 	for first := true; ; first = false {
-		var m pool.Message
-		select {
-		case m = <-requests:
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		m, err := s.next(ctx, requests)
+		if err != nil {
+			return err
+		}
+		if entered = entered || s.enter(); !entered {
+			return nil
 		}
 		work, err := begin(m, first)
 		if err == nil {
@@ -202,6 +205,41 @@ func (s *Server) serve(ctx context.Context, sn serverSession) error {
 			return err
 		}
 		s.images.Add(1)
+		s.leave()
+		entered = false
+	}
+}
+
+// read takes in requests and so notices the end of the session during a
+// computation. A user may ask for one more image while the last one ends, not for
+// two.
+func read(ctx context.Context, sn serverSession, requests chan<- pool.Message, cancel context.CancelCauseFunc) {
+	for {
+		m, err := sn.Recv(ctx)
+		if err != nil {
+			cancel(err)
+			return
+		}
+		select {
+		case requests <- m:
+		default:
+			cancel(fmt.Errorf("%w: a third request while the first one is computed", ErrProtocol))
+			return
+		}
+	}
+}
+
+// next returns the next request.
+func (s *Server) next(ctx context.Context, requests <-chan pool.Message) (pool.Message, error) {
+	idle := time.NewTimer(s.cfg.IdleTimeout)
+	defer idle.Stop()
+	select {
+	case m := <-requests:
+		return m, nil
+	case <-idle.C:
+		return pool.Message{}, fmt.Errorf("no request for %v", s.cfg.IdleTimeout)
+	case <-ctx.Done():
+		return pool.Message{}, context.Cause(ctx)
 	}
 }
 

@@ -100,7 +100,18 @@ func serveUntilEnd(t *testing.T, s *Server, c *caller, images int) error {
 			}
 		}
 	}
-	return s.serve(t.Context(), c)
+	return serveOne(t, s, c)
+}
+
+// serveOne runs one session, and checks that it has left in the end.
+func serveOne(t *testing.T, s *Server, c *caller) error {
+	t.Helper()
+	s.enter()
+	err := s.serve(t.Context(), c)
+	if n := s.Stats().Sessions; n != 0 {
+		t.Errorf("%d sessions have not left", n)
+	}
+	return err
 }
 
 func TestServerComputesTheImage(t *testing.T) {
@@ -224,7 +235,7 @@ func TestServerEndsSessionsThatBreakTheProtocol(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				err := NewServer(slow).serve(t.Context(), newCaller(tc.requests...))
+				err := serveOne(t, NewServer(slow), newCaller(tc.requests...))
 				if !errors.Is(err, ErrProtocol) || !strings.Contains(err.Error(), tc.want) {
 					t.Errorf("error %v, want ErrProtocol with %q", err, tc.want)
 				}
@@ -238,7 +249,7 @@ func TestServerEndsSessionsThatBreakTheProtocol(t *testing.T) {
 				c.requests <- pool.Message{Cookie: Cookie{Parameter: reference}.Append(nil)}
 			}
 		}
-		err := NewServer(ServerConfig{Log: quiet}).serve(t.Context(), c)
+		err := serveOne(t, NewServer(ServerConfig{Log: quiet}), c)
 		if !errors.Is(err, ErrProtocol) || !strings.Contains(err.Error(), "cookie behind a request") {
 			t.Errorf("error %v, want ErrProtocol", err)
 		}
@@ -254,7 +265,7 @@ func TestServerStopsComputingWhenTheUserIsGone(t *testing.T) {
 		p.C1, p.C2 = complex(-0.1, -0.1), complex(0.1, 0.1)
 		c := newCaller(ask(p))
 		c.hook = func(Data) { close(c.hangUp); c.hook = nil }
-		if err := NewServer(ServerConfig{Log: quiet}).serve(t.Context(), c); !errors.Is(err, pool.ErrLost) {
+		if err := serveOne(t, NewServer(ServerConfig{Log: quiet}), c); !errors.Is(err, pool.ErrLost) {
 			t.Errorf("error %v, want that the user hung up", err)
 		}
 	})
@@ -264,7 +275,7 @@ func TestServerStopsComputingWhenTheUserIsGone(t *testing.T) {
 			c.stuck = true
 			s := NewServer(ServerConfig{Log: quiet})
 			time.AfterFunc(time.Hour, func() { close(c.hangUp) })
-			if err := s.serve(t.Context(), c); !errors.Is(err, pool.ErrLost) {
+			if err := serveOne(t, s, c); !errors.Is(err, pool.ErrLost) {
 				t.Errorf("error %v, want that the user hung up", err)
 			}
 			if n := s.Stats().Pixels; n != 0 {
@@ -308,6 +319,39 @@ func TestServerRefusesFurtherSessions(t *testing.T) {
 		}
 		if n := s.Stats().Sessions; n != 0 {
 			t.Errorf("%d sessions are left", n)
+		}
+	})
+}
+
+func TestServerCountsOnlySessionsThatWaitForAnImage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := NewServer(ServerConfig{MaxSessions: 1, Log: quiet})
+		first := newCaller(ask(reference))
+		ended := make(chan error)
+		s.enter()
+		go func() { ended <- s.serve(t.Context(), first) }()
+		synctest.Wait()
+		if !s.enter() {
+			t.Error("another session is refused though the first one's image is finished")
+		}
+		// The place is taken now: the first session cannot have another image.
+		first.requests <- ask(reference)
+		if err := <-ended; err != nil {
+			t.Errorf("error %v, want none", err)
+		}
+		s.leave()
+		if diff := cmp.Diff(ServerStats{Pixels: 200, Images: 1, Refused: 1}, s.Stats()); diff != "" {
+			t.Errorf("statistics (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestServerEndsIdleSessions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		err := serveOne(t, NewServer(ServerConfig{IdleTimeout: time.Minute, Log: quiet}), newCaller())
+		if err == nil || time.Since(began) != time.Minute {
+			t.Errorf("error %v after %v, want one after a minute", err, time.Since(began))
 		}
 	})
 }

@@ -44,6 +44,8 @@ type Render struct {
 	tiles []Tile
 	board *board
 	dial  func(ctx context.Context) (userSession, error)
+
+	closers errgroup.Group // of sessions that are done
 }
 
 // userSession is what a Render needs of a *pool.Session.
@@ -79,6 +81,7 @@ func NewRender(v *View, cfg RenderConfig) *Render {
 	for _, id := range cfg.Elements {
 		r.board.of(id)
 	}
+	r.closers.SetLimit(4 * cfg.Parallel)
 	r.dial = func(ctx context.Context) (userSession, error) { return pool.Dial(ctx, cfg.Handle, cfg.User) }
 	return r
 }
@@ -102,10 +105,11 @@ func (r *Render) Run(ctx context.Context) (*Image, Report, error) {
 		g.Go(func() error { return r.persist(gctx, i) })
 	}
 	err := g.Wait()
+	report := r.board.report()
+	_ = r.closers.Wait() // they do not fail
 	if err == nil {
 		err = ctx.Err() // which may have kept tiles from being begun
 	}
-	report := r.board.report()
 	return r.board.image, report, err
 }
 
@@ -119,6 +123,8 @@ func (r *Render) persist(ctx context.Context, index int) error {
 			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
+		case errors.Is(err, pool.ErrNoElement) || errors.Is(err, pool.ErrNoRegistrar):
+			return err // after FailoverTimeout: the pool has had its chance
 		case attempt >= r.cfg.Attempts:
 			return fmt.Errorf("tile %d of %d failed in %d sessions: %w", index+1, len(r.tiles), attempt, err)
 		}
@@ -142,7 +148,8 @@ func (r *Render) compute(ctx context.Context, index int) error {
 	if err != nil {
 		return err
 	}
-	defer s.Close()
+	// The other side takes its time to confirm the end; nobody waits for that.
+	defer r.closers.Go(s.Close)
 	w := work{Render: r, session: s, index: index, tile: r.tiles[index], element: s.Element(), heard: time.Now()}
 	r.board.begin(index, w.tile, w.element)
 	defer r.board.end(index)

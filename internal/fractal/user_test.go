@@ -246,6 +246,16 @@ func TestRenderGivesUp(t *testing.T) {
 	})
 }
 
+func TestRenderDoesNotInsistWhereNobodyIs(t *testing.T) {
+	v, _ := small(t)
+	for _, want := range []error{pool.ErrNoElement, pool.ErrNoRegistrar} {
+		gone := &scripted{element: 1, steps: []step{{err: want}}}
+		if _, report, err := render(t, v, gone, gone); !errors.Is(err, want) || report.Retries != 0 {
+			t.Errorf("error %v after %d more sessions, want %v at once", err, report.Retries, want)
+		}
+	}
+}
+
 func TestRenderEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v, _ := small(t)
