@@ -68,7 +68,7 @@ func (a *app) runElement(ctx context.Context, settings *config.Config, readyFile
 		log.Warn("element does not leave in order; the registrar will notice, and sessions continue elsewhere", "error", err)
 	}
 	end()
-	<-served
+	_ = <-served // it ends because it was told to
 	log.Info("element has left", "served", server)
 	return nil
 }

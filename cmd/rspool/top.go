@@ -80,8 +80,10 @@ const (
 func (t *top) watch(ctx context.Context, interval time.Duration) error {
 	ctx, stop := untilInterrupt(ctx)
 	defer stop()
-	io.WriteString(t.app.stdout, otherScreen)
-	defer io.WriteString(t.app.stdout, usualScreen)
+	if _, err := io.WriteString(t.app.stdout, otherScreen); err != nil {
+		return err
+	}
+	defer func() { _, _ = io.WriteString(t.app.stdout, usualScreen) }()
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	for {
