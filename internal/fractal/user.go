@@ -36,6 +36,9 @@ type RenderConfig struct {
 	Log *slog.Logger
 }
 
+// maxClosers bounds the sessions that are done but not closed yet.
+const maxClosers = 256
+
 // Render is an image in the making: its tiles are computed in parallel sessions
 // with a pool, and each session survives its element.
 type Render struct {
@@ -81,7 +84,7 @@ func NewRender(v *View, cfg RenderConfig) *Render {
 	for _, id := range cfg.Elements {
 		r.board.of(id)
 	}
-	r.closers.SetLimit(4 * cfg.Parallel)
+	r.closers.SetLimit(maxClosers)
 	r.dial = func(ctx context.Context) (userSession, error) { return pool.Dial(ctx, cfg.Handle, cfg.User) }
 	return r
 }
