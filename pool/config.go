@@ -89,8 +89,10 @@ type ElementConfig struct {
 	// RegisterTimeout is T2-registration, DeregisterTimeout is
 	// T3-deregistration. If zero, 30 s.
 	RegisterTimeout, DeregisterTimeout time.Duration
-	// MaxRegisterAttempts is MAX-REG-ATTEMPT, after which Listen fails. If
-	// zero, 2. An element that was registered once never gives up.
+	// MaxRegisterAttempts is MAX-REG-ATTEMPT: how many registrars may leave a
+	// registration unanswered before Listen fails. If zero, 2. While no
+	// registrar is found at all, Listen waits for one as long as its context
+	// lasts, and an element that was registered once never gives up.
 	MaxRegisterAttempts int
 	// LoadInterval is the least time between two re-registrations for a changed
 	// load; changes in between are coalesced. If zero, 100 ms.
