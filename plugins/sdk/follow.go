@@ -156,6 +156,9 @@ func (f *follower) delta(d *protocol.Delta) error {
 	if d.GetSnapshot() && f.present == nil {
 		f.present = map[rserpool.ElementID]bool{}
 	}
+	for _, id := range d.GetRemove() {
+		f.forget(rserpool.ElementID(id))
+	}
 	for _, p := range d.GetUpsert() {
 		e := elementOf(p)
 		f.pool.members[e.ID] = &e
@@ -163,9 +166,6 @@ func (f *follower) delta(d *protocol.Delta) error {
 		if f.present != nil {
 			f.present[e.ID] = true
 		}
-	}
-	for _, id := range d.GetRemove() {
-		f.forget(rserpool.ElementID(id))
 	}
 	f.pool.sorted = nil
 	if d.GetMore() {

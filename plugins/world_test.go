@@ -1,0 +1,226 @@
+package plugins
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	rserpool "github.com/rspool/rspool"
+	"github.com/rspool/rspool/engine"
+)
+
+// self is the configuration of the test program as a plugin.
+func self(t testing.TB, behaviour string) Config {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Config{
+		Name: "test", Command: exe, Env: map[string]string{"BEHAVIOUR": behaviour, "GOCOVERDIR": t.TempDir()},
+		AllowUnpinned: true, NoMTLS: true,
+		Limits: Limits{AddressSpace: -1}, // the race detector takes terabytes
+		Log:    slog.New(slog.DiscardHandler),
+	}
+}
+
+// up starts a plugin that is closed with the test.
+func up(t testing.TB, cfg Config) *Plugin {
+	t.Helper()
+	p := New(cfg)
+	t.Cleanup(func() { _ = p.Close() })
+	if err := p.Start(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// world is a pool and who owns it.
+type world struct {
+	t        testing.TB
+	mu       sync.Mutex
+	selector *engine.Selector
+	instance engine.Policy
+	policy   *Policy
+	members  map[uint32]*engine.Member
+
+	available bool
+	why       string
+	faults    []string
+	stale     bool
+	reopened  int
+}
+
+// open opens a policy of p for a pool with elements of these loads; their
+// identifiers are 1, 2, 3 ...
+func open(t testing.TB, p *Plugin, policy string, config map[string]any, loads ...float64) *world {
+	t.Helper()
+	q, _, err := p.Policy(context.Background(), PolicyConfig{Name: "plugin." + policy, Policy: policy, Config: config})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{t: t, members: map[uint32]*engine.Member{}, policy: q}
+	w.mu.Lock()
+	w.instance = q.open("EchoPool", w)
+	w.selector = engine.NewSelector(w.instance, rand.New(rand.NewPCG(1, 2)))
+	w.mu.Unlock()
+	t.Cleanup(w.close)
+	for i, l := range loads {
+		w.add(uint32(i+1), l, 0)
+	}
+	return w
+}
+
+func (w *world) close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_ = w.instance.(interface{ Close() error }).Close()
+}
+
+func (w *world) Run(f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f()
+	if w.stale {
+		w.stale = false
+		w.selector.Refresh(engine.State)
+	}
+}
+
+func (w *world) Update(*engine.Member)         { w.stale = true }
+func (w *world) Available(ok bool, why string) { w.available, w.why = ok, why }
+func (w *world) Fault(why string)              { w.faults = append(w.faults, why) }
+func (w *world) Reopen() {
+	w.reopened++
+	_ = w.instance.(interface{ Close() error }).Close()
+	w.instance = w.policy.open("EchoPool", w)
+	w.selector.SetPolicy(w.instance)
+}
+
+// add registers an element.
+func (w *world) add(id uint32, load, degradation float64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	m := w.members[id]
+	if m == nil {
+		m = &engine.Member{Element: &rserpool.Element{ID: rserpool.ElementID(id)}}
+	}
+	m.Element.Policy = rserpool.Policy{
+		Type: rserpool.LeastUsedDegradation, Load: rserpool.LoadOf(load),
+		Degradation: rserpool.LoadOf(degradation), Weight: id,
+	}
+	if w.members[id] != nil {
+		w.selector.Update(m)
+		return
+	}
+	w.members[id] = m
+	w.selector.Add(m)
+}
+
+func (w *world) remove(id uint32) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.selector.Remove(w.members[id])
+	delete(w.members, id)
+}
+
+func (w *world) fail(id uint32) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.selector.Failed(w.members[id], time.Now())
+}
+
+// pick selects n elements, one after the other.
+func (w *world) pick(n int) []uint32 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var ids []uint32
+	for range n {
+		for _, m := range w.selector.Select(engine.Request{Items: 1}, nil) {
+			ids = append(ids, uint32(m.Element.ID))
+		}
+	}
+	return ids
+}
+
+// order is what a request for everybody is answered, without selecting anybody.
+func (w *world) order() []uint32 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var ids []uint32
+	for _, m := range w.selector.Select(engine.Request{Items: 1 << 20, Preview: true}, nil) {
+		ids = append(ids, uint32(m.Element.ID))
+	}
+	return ids
+}
+
+func (w *world) is(available bool) func() bool {
+	return func() bool {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return w.available == available
+	}
+}
+
+func (w *world) faulted() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return append([]string(nil), w.faults...)
+}
+
+// eventually waits for what other processes do.
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("in vain: %s", what)
+		}
+	}
+}
+
+// logged is a log that can be read.
+type logged struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logged) has(text string) func() bool {
+	return func() bool { return strings.Contains(l.String(), text) }
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func (l *logged) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+// startError starts a plugin that must not come up.
+func startError(t *testing.T, cfg Config) *StartError {
+	t.Helper()
+	cfg.Restart.BackoffMin = time.Hour
+	p := New(cfg)
+	defer func() { _ = p.Close() }()
+	err := p.Start(context.Background())
+	var e *StartError
+	if !errors.As(err, &e) {
+		t.Fatalf("got %v, want a *StartError", err)
+	}
+	return e
+}
