@@ -195,7 +195,7 @@ func (u *userEnd) end(err error) {
 	case err == nil:
 		u.err = ErrClosed
 	case errors.Is(err, user.ErrLost):
-		u.err = fmt.Errorf("%w (%s)", ErrLost, err)
+		u.err = fmt.Errorf("%w (%w)", ErrLost, err)
 	default:
 		u.err = u.host.explain(err)
 	}
