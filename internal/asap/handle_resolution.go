@@ -21,7 +21,7 @@ type HandleResolution struct {
 // Type returns TypeHandleResolution.
 func (m *HandleResolution) Type() Type { return TypeHandleResolution }
 
-func (m *HandleResolution) flags() uint8 { return flag(m.Subscribe, flagSubscribe) }
+func (m *HandleResolution) flags() uint8 { return wire.Flag(m.Subscribe, flagSubscribe) }
 
 func (m *HandleResolution) appendBody(b []byte) []byte {
 	b = wire.AppendHandle(b, m.Handle)
