@@ -90,7 +90,7 @@ func (u *userFractal) run(ctx context.Context, flags *pflag.FlagSet) (err error)
 	defer u.app.userTelemetry(ctx, settings.Telemetry.Listen, cfg.Host, log)()
 
 	u.render.Handle, u.render.User, u.render.Log = cmp.Or(rserpool.Handle(u.pool), fractal.DefaultHandle), &cfg, log
-	// Sessions would wait for a pool to come into being; a person wants to know.
+	// Where there is no pool, a person wants to know before the gauge appears.
 	if _, err := pool.Resolve(ctx, cfg.Host, u.render.Handle, 1); err != nil {
 		return err
 	}
