@@ -65,7 +65,7 @@ func behave(how string) {
 		}
 	case "orphans":
 		// A child that leaves the process group, and has one of its own.
-		c := exec.Command("sh", "-c", "sleep 1000 & sleep 1000")
+		c := exec.Command("/bin/sh", "-c", "/bin/sleep 1000 & /bin/sleep 1000")
 		c.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 		if err := c.Start(); err != nil {
 			log.Fatal(err)
@@ -109,7 +109,7 @@ func wellBehaved(o sdk.Order) sdk.Plugin {
 					p.Log().Info("pool is open", "factor", factor)
 					return sdk.RankFunc(func(e sdk.Element) sdk.Rank {
 						switch {
-						case e.Load == 0.99:
+						case math.Abs(e.Load-0.99) < 0.001:
 							panic("load of 0.99")
 						case o == sdk.ByPace:
 							return sdk.Rank{Step: 1 / float64(max(e.Weight, 1))}

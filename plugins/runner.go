@@ -228,14 +228,14 @@ func (l *launcher) startError(err error) error {
 	defer l.mu.Unlock()
 	var h *handshakeError
 	switch {
+	case strings.Contains(err.Error(), "timeout"): // of the library; what came of the kill is no news
+		e.Problem = fmt.Sprintf("it said nothing within %v", l.cfg.StartTimeout)
+		e.Remedy = "is it a policy plugin, and does it call sdk.Serve before anything that takes long?"
 	case errors.As(l.failure, &h):
 		e.Problem = h.problem
 		if h.remedy != "" {
 			e.Remedy = h.remedy
 		}
-	case strings.Contains(err.Error(), "timeout"):
-		e.Problem = fmt.Sprintf("it said nothing within %v", l.cfg.StartTimeout)
-		e.Remedy = "is it a policy plugin, and does it call sdk.Serve before anything that takes long?"
 	}
 	if l.process != nil && l.process.err != nil && h != nil && h.remedy == "" {
 		e.Problem += " (" + l.process.err.Error() + ")"

@@ -132,7 +132,7 @@ func (s *session) describe(ctx context.Context) error {
 	r, err := s.client.Describe(ctx, &protocol.DescribeRequest{Revision: protocol.Revision})
 	if err != nil {
 		problem := "it does not describe itself: " + line(status.Convert(err).Message())
-		if cause := context.Cause(s.ctx); cause != nil {
+		if cause := s.ended(); cause != nil {
 			problem = "it ended before it had described itself: " + cause.Error()
 			s.end(cause) // for the last lines of its output
 		}
@@ -149,15 +149,28 @@ func (s *session) describe(ctx context.Context) error {
 	return nil
 }
 
+// ended says how the process ended, nil if it did not. The connection breaks a little
+// before the process is seen to end.
+func (s *session) ended() error {
+	if s.launcher == nil {
+		return nil
+	}
+	select {
+	case <-s.launcher.process.done:
+	case <-time.After(50 * time.Millisecond):
+		return nil
+	}
+	if err := s.launcher.process.err; err != nil {
+		return fmt.Errorf("the process ended: %w", err)
+	}
+	return errors.New("the process ended")
+}
+
 // watchProcess ends the session with the process.
 func (s *session) watchProcess() {
 	select {
 	case <-s.launcher.process.done:
-		cause := errors.New("the process ended")
-		if err := s.launcher.process.err; err != nil {
-			cause = fmt.Errorf("the process ended: %w", err)
-		}
-		s.cancel(cause)
+		s.cancel(s.ended())
 	case <-s.ctx.Done():
 	}
 }
@@ -186,14 +199,9 @@ func (s *session) watchHealth() {
 
 // fail ends a session that is worth nothing any more. It does not wait.
 func (s *session) fail(cause error) {
-	if s.launcher != nil && s.ctx.Err() == nil {
-		// The connection breaks a little before the process is seen to end.
-		select {
-		case <-s.launcher.process.done:
-			if s.launcher.process.err != nil {
-				cause = fmt.Errorf("the process ended: %w", s.launcher.process.err)
-			}
-		case <-time.After(20 * time.Millisecond):
+	if s.ctx.Err() == nil {
+		if end := s.ended(); end != nil {
+			cause = end
 		}
 	}
 	s.cancel(cause)

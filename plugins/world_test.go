@@ -25,7 +25,7 @@ func self(t testing.TB, behaviour string) Config {
 	}
 	return Config{
 		Name: "test", Command: exe, Env: map[string]string{"BEHAVIOUR": behaviour, "GOCOVERDIR": t.TempDir()},
-		AllowUnpinned: true, NoMTLS: true,
+		AllowUnpinned: true, NoMTLS: true, StopTimeout: 300 * time.Millisecond,
 		Limits: Limits{AddressSpace: -1}, // the race detector takes terabytes
 		Log:    slog.New(slog.DiscardHandler),
 	}
