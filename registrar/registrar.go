@@ -99,7 +99,7 @@ func New(cfg Config) (*Registrar, error) {
 	return r, nil
 }
 
-func (r *Registrar) newMachine(cfg *Config, policies *engine.Registry, options func(rserpool.Handle) handlespace.Options) *role.Machine {
+func (r *Registrar) newMachine(cfg *Config, policies *engine.Registry, options func(rserpool.Handle) *handlespace.Options) *role.Machine {
 	interval := cfg.Announce.Interval
 	if r.group == nil {
 		interval = -1

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	rserpool "github.com/rspool/rspool"
+	"github.com/rspool/rspool/engine"
 	"github.com/rspool/rspool/internal/asap"
 	"github.com/rspool/rspool/internal/handlespace"
 	"github.com/rspool/rspool/internal/machine"
@@ -35,6 +36,7 @@ type Machine struct {
 	// Used again and again:
 	decoder asap.Decoder
 	message replies
+	request engine.Request
 	chosen  []*handlespace.Entry
 	expired []*handlespace.Entry
 	out     outbox
@@ -44,19 +46,21 @@ type Machine struct {
 func New(cfg Config, start time.Time) *Machine {
 	cfg = cfg.withDefaults()
 	m := &Machine{
-		cfg: cfg,
-		now: start,
-		space: handlespace.New(handlespace.Config{
-			Policies:        cfg.Policies,
-			Rand:            cfg.Rand,
-			MaxPools:        cfg.MaxPools,
-			MaxPoolElements: cfg.MaxPoolElements,
-			MaxElements:     cfg.MaxElements,
-			Options:         cfg.Pool,
-		}),
+		cfg:          cfg,
+		now:          start,
 		associations: map[machine.AssociationID]*association{},
 		counters:     Counters{Errors: map[rserpool.CauseCode]uint64{}},
 	}
+	m.space = handlespace.New(handlespace.Config{
+		Policies:        cfg.Policies,
+		Rand:            cfg.Rand,
+		MaxPools:        cfg.MaxPools,
+		MaxPoolElements: cfg.MaxPoolElements,
+		MaxElements:     cfg.MaxElements,
+		Options:         cfg.Pool,
+		Run:             m.run,
+		Notice:          m.noticed,
+	})
 	m.startAnnouncing(start)
 	return m
 }
@@ -89,6 +93,8 @@ func (m *Machine) Step(now time.Time, in machine.Input) []machine.Effect {
 	case *machine.Heard:
 		m.heard(in)
 	case *machine.Tick:
+	case *Call:
+		in.f(now)
 	case *Drain:
 		m.drain()
 	}

@@ -71,9 +71,14 @@ const (
 	MessageRefused
 	AssociationEnded // by this side
 	PeerComplained
+	PolicyFailed // for the first time in a while
+	PolicyLeft   // for the next one of the pool's chain
+	PolicyTried  // again, for nothing
+	PolicyReturned
+	PoolTooLarge // for its policy
 )
 
-var eventNames = [...]string{"pool is new", "pool is gone", "element has joined", "element has moved", "element has left", "registration is refused", "message is refused", "association is ended", "peer reports an error"}
+var eventNames = [...]string{"pool is new", "pool is gone", "element has joined", "element has moved", "element has left", "registration is refused", "message is refused", "association is ended", "peer reports an error", "policy fails", "policy is left for the next", "policy is tried again", "policy is back", "pool is too large for its policy"}
 
 // String returns the event as a log says it.
 func (e Event) String() string { return eventNames[e] }
@@ -85,6 +90,9 @@ type Observed struct {
 	Element     rserpool.ElementID
 	Association machine.AssociationID
 	Detail      string // a reason or fault, where there is one
+
+	Policy, Version string // that it is about
+	Next            string // policy that the pool goes by from now on
 }
 
 func (m *Machine) observe(ev Observed) {

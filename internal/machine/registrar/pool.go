@@ -14,6 +14,7 @@ type pool struct {
 	space   *handlespace.Pool
 	handle  rserpool.Handle
 	updates updates
+	clock   clock
 	gone    bool
 }
 
@@ -53,6 +54,7 @@ func (m *Machine) joined(a *association, entry *handlespace.Entry) {
 	if p == nil {
 		p = &pool{space: entry.Pool(), handle: entry.Pool().Handle()}
 		p.updates.owner = p
+		p.clock.owner, p.clock.pool = &p.clock, p
 		p.space.Attachment = p
 		m.observe(Observed{Event: PoolCreated, Handle: p.handle, Detail: p.space.Type().String()})
 	}
@@ -61,6 +63,7 @@ func (m *Machine) joined(a *association, entry *handlespace.Entry) {
 	entry.Attachment = e
 	m.adopt(a, e)
 	m.rest(e)
+	m.wind(p)
 	m.observe(Observed{Event: ElementJoined, Handle: p.handle, Element: entry.ID(), Association: a.id})
 	m.changed(p)
 }
@@ -75,6 +78,7 @@ func (m *Machine) renewed(a *association, e *member, moved bool) {
 		m.observe(Observed{Event: ElementMoved, Handle: e.pool.handle, Element: e.entry.ID(), Association: a.id})
 	}
 	m.rest(e)
+	m.wind(e.pool)
 	if moved {
 		m.changed(e.pool)
 	}
@@ -90,10 +94,15 @@ func (m *Machine) remove(e *member, why Reason) {
 	m.observe(left)
 	m.disown(e)
 	m.alarms.clear(&e.watch.alarm)
+	if failure, ok := why.failure(); ok {
+		m.space.Failed(m.now, e.entry, failure)
+	}
 	m.space.Remove(e.entry)
 	e.entry.Attachment = nil
+	m.wind(e.pool)
 	if e.pool.space.Len() == 0 {
 		e.pool.gone = true
+		m.alarms.clear(&e.pool.clock.alarm)
 		m.observe(Observed{Event: PoolEmptied, Handle: e.pool.handle})
 	}
 	m.changed(e.pool)

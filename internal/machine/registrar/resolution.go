@@ -46,7 +46,9 @@ func (m *Machine) answer(a *association, p *pool, items uint32, why occasion) {
 	msg := &m.message.resolution
 	clear(msg.Elements)
 	*msg = asap.HandleResolutionResponse{Accepted: why != asked, Handle: p.handle, Elements: msg.Elements[:0]}
-	m.chosen = p.space.Answer(engine.Request{Items: m.items(p, items), Preview: why == pushed}, m.chosen[:0])
+	m.request = engine.Request{Items: m.items(p, items), Preview: why == pushed, Now: m.now}
+	m.chosen = p.space.Answer(&m.request, m.chosen[:0])
+	m.wind(p)
 	room := wire.MaxMessageLen - maxAnswerHead - len(p.handle)
 	for _, e := range m.chosen {
 		if room -= elementLen(e.Element()); room < 0 {

@@ -30,8 +30,8 @@ type entry struct {
 	learnt   time.Time
 	pushed   bool // kept up to date by the home registrar
 	renew    bool // was kept up to date by a former one
-	selector *engine.Selector
-	kind     rserpool.PolicyType // that selector works by
+	chain    *engine.Chain
+	kind     rserpool.PolicyType // that chain works by
 	members  map[rserpool.ElementID]*member
 	place    *list.Element
 }
@@ -61,13 +61,13 @@ func (c *cache) learn(now time.Time, h rserpool.Handle, p rserpool.Policy, eleme
 	}
 	c.age.MoveToBack(e.place)
 	whole := asked == AllItems && len(elements) < maxAnswer
-	if kind := selectionType(p.Type, whole); e.selector == nil || e.kind != kind {
+	if kind := selectionType(p.Type, whole); e.chain == nil || e.kind != kind {
 		e.kind, e.members = kind, map[rserpool.ElementID]*member{}
-		e.selector = engine.NewSelector(c.policy(kind), c.rand)
+		e.chain = c.chain(now, h, kind)
 	}
 	e.policy, e.asked, e.learnt = p, asked, now
 	for i := range elements {
-		e.put(&elements[i])
+		e.put(now, &elements[i])
 	}
 	for id, m := range e.members {
 		if !m.seen {
@@ -78,14 +78,14 @@ func (c *cache) learn(now time.Time, h rserpool.Handle, p rserpool.Policy, eleme
 	return e
 }
 
-// policy returns the policy of a type, round robin where it is not known: the
-// registrar's order is as good as any.
-func (c *cache) policy(t rserpool.PolicyType) engine.Policy {
-	if p, ok := c.policies.ByType(t); ok {
-		return p
+// chain returns what chooses by the policy of a type, by round robin where it is not
+// known: the registrar's order is as good as any.
+func (c *cache) chain(now time.Time, h rserpool.Handle, t rserpool.PolicyType) *engine.Chain {
+	p, ok := c.policies.ByType(t)
+	if !ok {
+		p, _ = c.policies.ByType(rserpool.RoundRobin)
 	}
-	p, _ := c.policies.ByType(rserpool.RoundRobin)
-	return p
+	return engine.NewChain(now, &engine.ChainConfig{Policies: []engine.Policy{p}}, engine.Setting{Handle: h, Rand: c.rand}, nil, nil)
 }
 
 // maxAnswer is the number of elements at which registrars, deployed ones and this
@@ -113,21 +113,21 @@ func selectionType(t rserpool.PolicyType, whole bool) rserpool.PolicyType {
 	return t
 }
 
-func (e *entry) put(el *rserpool.Element) {
+func (e *entry) put(now time.Time, el *rserpool.Element) {
 	if m := e.members[el.ID]; m != nil {
 		m.seen, m.element = true, *el
-		e.selector.Update(&m.Member)
+		e.chain.Update(now, &m.Member)
 		return
 	}
 	m := &member{element: *el, seen: true}
 	m.Element, m.Owner = &m.element, m
 	e.members[el.ID] = m
-	e.selector.Add(&m.Member)
+	e.chain.Add(now, &m.Member)
 }
 
 func (e *entry) remove(id rserpool.ElementID) {
 	if m := e.members[id]; m != nil {
-		e.selector.Remove(&m.Member)
+		e.chain.Remove(&m.Member)
 		delete(e.members, id)
 	}
 }
@@ -135,8 +135,8 @@ func (e *entry) remove(id rserpool.ElementID) {
 // choose selects up to n elements but for those to avoid. Where there are some to
 // avoid, more are drawn and left out.
 func (e *entry) choose(n uint32, avoid []rserpool.ElementID) []rserpool.Element {
-	want := int(min(max(n, 1), uint32(e.selector.Len())))
-	drawn := e.selector.Select(engine.Request{Items: want + len(avoid)}, nil)
+	want := int(min(max(n, 1), uint32(e.chain.Len())))
+	drawn := e.chain.Select(&engine.Request{Items: want + len(avoid)}, nil)
 	chosen := make([]rserpool.Element, 0, want)
 	for _, m := range drawn {
 		if el := m.Owner.(*member).element; len(chosen) < want && !slices.Contains(avoid, el.ID) {
@@ -149,7 +149,7 @@ func (e *entry) choose(n uint32, avoid []rserpool.ElementID) []rserpool.Element 
 // serves reports whether the entry holds as many elements as are wanted, or all
 // there are.
 func (e *entry) serves(items uint32) bool {
-	return e.asked == AllItems || items <= e.asked || uint64(items) <= uint64(e.selector.Len())
+	return e.asked == AllItems || items <= e.asked || uint64(items) <= uint64(e.chain.Len())
 }
 
 // drop removes an element that does not serve.
