@@ -76,6 +76,16 @@ func (h *Host) step(r *role, in machine.Input) {
 	h.stepping = false
 }
 
+// homeName is how logs call the home registrar: by its identifier, or by its
+// address until it has told the identifier, which only announcements and
+// keep-alives do.
+func homeName(home machine.HomeUp) string {
+	if home.Registrar == 0 {
+		return home.Remote.String()
+	}
+	return home.Registrar.String()
+}
+
 // perform does what all machines may ask for, and leaves the rest to the role.
 func (h *Host) perform(r *role, e machine.Effect) {
 	switch e := e.(type) {
@@ -105,7 +115,7 @@ func (h *Host) perform(r *role, e machine.Effect) {
 		h.home = e
 		h.unconfirm()
 		h.tally.found.Add(1)
-		h.log.Info("registrar found", "registrar", e.Registrar, "address", e.Remote.String(), "association", e.Association, "claimed", e.Adopted)
+		h.log.Info("registrar found", "registrar", homeName(e), "address", e.Remote.String(), "association", e.Association, "claimed", e.Adopted)
 		for _, o := range h.roles {
 			h.step(o, &e)
 		}
