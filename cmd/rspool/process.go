@@ -75,10 +75,15 @@ func (a *app) untilSignal(ctx context.Context, log *slog.Logger) (c context.Cont
 	}
 }
 
-// untilInterrupt returns a context that ends at SIGINT or SIGTERM, for commands
-// that only look.
+// untilInterrupt returns a context that ends at SIGINT, at SIGTERM, or when the
+// terminal is closed (unless that is ignored, as under nohup): for commands of a
+// person that have something to tidy up.
 func untilInterrupt(ctx context.Context) (context.Context, context.CancelFunc) {
-	return signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	return signal.NotifyContext(ctx, signals...)
 }
 
 // telemetry serves source at address, if there is one, until stop is called. It
