@@ -3,6 +3,7 @@ package engine
 import (
 	"iter"
 	"reflect"
+	"slices"
 	"time"
 )
 
@@ -73,13 +74,17 @@ func NewChain(now time.Time, config *ChainConfig, s Setting, notice func(Event),
 
 // Reconfigure changes the policies. The members, their counters, and who was selected
 // longest ago stay; an instance may take over what the one before it kept. A first
-// policy that is the same and works goes on as if nothing had happened.
+// policy that is the same and works goes on as if nothing had happened, and so does
+// everything where nothing is changed.
 func (c *Chain) Reconfigure(now time.Time, to *ChainConfig) {
+	if c.config != nil && c.config.equal(to.filled()) {
+		return
+	}
 	keep := c.main.working() && same(c.main.policy, to.Policies[0]) && (c.lanes == nil || c.lanes[0].usable())
 	c.dismissTwins()
 	c.now = now
 	c.lanes, c.active, c.shadow, c.unsettled = nil, 0, nil, false
-	if c.config = to; to.plain() {
+	if c.config = to.filled(); to.plain() {
 		c.main.keeper = nil
 		c.main.strict = to.WhenNone == Empty
 		if !keep {
@@ -88,7 +93,6 @@ func (c *Chain) Reconfigure(now time.Time, to *ChainConfig) {
 		c.mark(&c.main)
 		return
 	}
-	c.config = to.filled()
 	for i, p := range c.config.Policies {
 		l := c.newLane(p)
 		l.last = i == len(c.config.Policies)-1
@@ -105,8 +109,12 @@ func (c *Chain) Reconfigure(now time.Time, to *ChainConfig) {
 	c.settle()
 }
 
-// filled returns c with a chain that ends in a trusted policy, and with defaults.
+// filled returns c with a chain that ends in a trusted policy, and with defaults. A
+// plain one is complete.
 func (c *ChainConfig) filled() *ChainConfig {
+	if c.plain() {
+		return c
+	}
 	f := *c
 	f.Breaker = c.Breaker.filled()
 	if !c.Policies[len(c.Policies)-1].Describe().Trusted {
@@ -120,6 +128,12 @@ func (c *ChainConfig) plain() bool {
 	return len(c.Policies) == 1 && c.Shadow == nil && c.Policies[0].Describe().Trusted
 }
 
+// equal reports whether two configurations say the same.
+func (c *ChainConfig) equal(o *ChainConfig) bool {
+	return slices.EqualFunc(c.Policies, o.Policies, same) && same(c.Shadow, o.Shadow) && c.WhenNone == o.WhenNone &&
+		c.Breaker == o.Breaker && c.Sample == o.Sample && c.Mark == o.Mark
+}
+
 // turns is what a chain ends in if nothing else is said.
 type turns struct{}
 
@@ -130,6 +144,9 @@ func (turns) Key(*Member) float64 { return 0 }
 
 // same reports whether two policies are one and the same value.
 func same(a, b Policy) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
+	}
 	t := reflect.TypeOf(a)
 	return t == reflect.TypeOf(b) && t.Comparable() && a == b
 }
@@ -187,6 +204,18 @@ func (c *Chain) Update(now time.Time, m *Member) {
 		n := t.members[m.slot]
 		n.Tags = m.Tags
 		t.Update(now, n)
+	}
+	c.settle()
+}
+
+// Retag ranks m anew after a change of its tags alone.
+func (c *Chain) Retag(now time.Time, m *Member) {
+	c.at(now)
+	c.main.reenter(m)
+	for _, t := range c.twins {
+		n := t.members[m.slot]
+		n.Tags = m.Tags
+		t.reenter(n)
 	}
 	c.settle()
 }

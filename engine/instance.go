@@ -63,7 +63,8 @@ type Ticker interface {
 // Upgrader is an instance that takes over what the one before it kept. It is
 // called once, after Open and before the members are registered.
 type Upgrader interface {
-	// Upgrade is given Member.Data as the instance before has left it.
+	// Upgrade is given Member.Data as the instance before has left it. It may
+	// neither change nor keep it: that instance may go on.
 	Upgrade(old map[rserpool.ElementID]any) error
 }
 

@@ -137,14 +137,15 @@ func (c *Chain) engage(l *lane) {
 	c.mark(l.selector)
 }
 
-// newTwins returns a selector with a twin of each member.
+// newTwins returns a selector with a twin of each member, for l or, with nil, for a
+// trial outside the chain.
 func (c *Chain) newTwins(l *lane) *Selector {
 	c.main.compact()
 	for _, t := range c.twins {
 		t.compact()
 	}
 	s := &Selector{order: idle{}, setting: &c.setting, rand: c.main.rand, length: c.main.length, loads: c.main.loads, seq: c.main.seq}
-	if l == c.shadow { // whose draws are not to change those of the others
+	if l == nil || l == c.shadow { // whose draws are not to change those of the others
 		own := c.setting
 		own.Rand = rand.New(rand.NewPCG(s.rand.Uint64(), s.rand.Uint64()))
 		s.setting, s.rand = &own, own.Rand

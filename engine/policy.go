@@ -97,6 +97,10 @@ type Description struct {
 	// promises: calls of it are not guarded against panics.
 	Trusted bool
 
+	// Remote says that instances go by what a process outside tells them later, so
+	// that opening one shows nothing.
+	Remote bool
+
 	// Sample makes a Ranked policy look at so many members only, drawn at
 	// random, and take the best of them. It is at least two, or zero for all.
 	Sample int

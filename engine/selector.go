@@ -96,7 +96,8 @@ func (s *Selector) SetPolicy(now time.Time, p Policy) error {
 	if err != nil {
 		return err
 	}
-	old := s.detach()
+	old := s.data()
+	s.suspend()
 	s.attach(now, p, instance, pool, old)
 	return nil
 }
@@ -154,21 +155,21 @@ func (s *Selector) attend(now time.Time, instance Policy, pool *Pool, d *Descrip
 	s.watch = w
 }
 
-// detach closes the present instance and takes its data from the members.
-func (s *Selector) detach() map[rserpool.ElementID]any {
-	var data map[rserpool.ElementID]any
-	if s.working() && s.watch != nil {
-		for m := range s.All() {
-			if m.Data == nil {
-				continue
-			}
-			if data == nil {
-				data = make(map[rserpool.ElementID]any, s.length)
-			}
-			data[m.Element.ID] = m.Data
-		}
+// data returns what the present instance keeps with the members, nil for nothing.
+func (s *Selector) data() map[rserpool.ElementID]any {
+	if s.watch == nil || !s.working() {
+		return nil
 	}
-	s.suspend()
+	var data map[rserpool.ElementID]any
+	for m := range s.All() {
+		if m.Data == nil {
+			continue
+		}
+		if data == nil {
+			data = make(map[rserpool.ElementID]any, s.length)
+		}
+		data[m.Element.ID] = m.Data
+	}
 	return data
 }
 
@@ -276,6 +277,11 @@ func (s *Selector) Update(now time.Time, m *Member) {
 		s.changed()
 	}
 	s.at(now)
+	s.reenter(m)
+}
+
+// reenter tells the policy that m is registered with other values.
+func (s *Selector) reenter(m *Member) {
 	if s.hooks != nil {
 		s.told(s.registered(m))
 	}

@@ -55,6 +55,12 @@ type Registrar struct {
 	armed        time.Time // when timer fires, zero: it does not
 
 	close sync.Once
+
+	// reconfigure guards what follows, and is never taken with mu held.
+	reconfigure  sync.Mutex
+	present      selection
+	former       *selection // before the last change, nil if there was none
+	maxIncrement int
 }
 
 // drainTime bounds how long associations may take to close in order.
@@ -75,6 +81,7 @@ func New(cfg Config) (*Registrar, error) {
 		door:         cfg.Door,
 		associations: map[machine.AssociationID]transport.Association{},
 		empty:        make(chan struct{}),
+		maxIncrement: cfg.MaxIncrement,
 	}
 	for r.id == 0 {
 		r.id = rserpool.RegistrarID(rand.Uint32())
@@ -87,6 +94,7 @@ func New(cfg Config) (*Registrar, error) {
 	if err != nil {
 		return nil, fmt.Errorf("registrar: %w", err)
 	}
+	r.present = selection{policies, cfg.Pools}
 	r.mu.Lock() // peers that are quick wait until the machine is there
 	if err = r.open(&cfg); err == nil {
 		r.machine = r.newMachine(&cfg, policies, options)
@@ -125,6 +133,7 @@ func (r *Registrar) newMachine(cfg *Config, policies *engine.Registry, options f
 		AnnounceInterval:  interval,
 		Policies:          policies,
 		Pool:              options,
+		Run:               r.run,
 	}, r.started)
 }
 
@@ -209,6 +218,11 @@ func (r *Registrar) shut() error {
 	}
 	if r.owned && r.door != nil {
 		err = errors.Join(err, r.door.Close())
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.machine != nil {
+		r.machine.Close()
 	}
 	return err
 }

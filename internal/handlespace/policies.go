@@ -2,6 +2,7 @@ package handlespace
 
 import (
 	"maps"
+	"time"
 
 	rserpool "github.com/rspool/rspool"
 	"github.com/rspool/rspool/engine"
@@ -36,6 +37,51 @@ func (s *Space) chainOf(o *Options, wire rserpool.PolicyType) *engine.ChainConfi
 		s.standard[wire] = &c
 	}
 	return &c
+}
+
+// SetOptions changes the policies by which pools are made from now on, and their
+// options. Those that are there stay as they are: see Pool.Adopt.
+func (s *Space) SetOptions(policies *engine.Registry, options func(rserpool.Handle) *Options) {
+	s.config.Policies, s.config.Options = policies, options
+	clear(s.standard)
+}
+
+// Try reports why options are not fit for the pool as it is now. Nothing changes.
+func (p *Pool) Try(now time.Time, o *Options) error {
+	if o == nil {
+		o = &none
+	}
+	if len(o.Chain.Policies) == 0 && o.Chain.Shadow == nil {
+		return nil
+	}
+	return p.chain.Try(now, &o.Chain)
+}
+
+// Adopt lets the options apply that a pool of this handle would be made with now,
+// and reports whether that changes by which policies elements are selected.
+func (p *Pool) Adopt(now time.Time) bool {
+	o := p.space.options(p.handle)
+	before, tags := p.chain.Config(), p.options.Tags
+	p.options = o
+	if len(tags.rules)+len(o.Tags.rules) > 0 {
+		for e := range p.Elements() {
+			if t := o.tags(&e.element); !maps.Equal(t, e.member.Tags) {
+				e.member.Tags = t
+				p.chain.Retag(now, &e.member)
+			}
+		}
+	}
+	if chain := p.space.chainOf(o, p.policy); chain != nil {
+		p.chain.Reconfigure(now, chain)
+	}
+	return p.chain.Config() != before
+}
+
+// Close lets the policies of all pools know that they are used no longer.
+func (s *Space) Close() {
+	for p := range s.All() {
+		p.chain.Close()
+	}
 }
 
 // count returns the counts of a policy in all pools.

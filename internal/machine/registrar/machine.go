@@ -95,6 +95,10 @@ func (m *Machine) Step(now time.Time, in machine.Input) []machine.Effect {
 	case *machine.Tick:
 	case *Call:
 		in.f(now)
+	case *Configure:
+		m.space.SetOptions(in.Policies, in.Pool)
+	case *Adopt:
+		m.adoptPolicies(in)
 	case *Drain:
 		m.drain()
 	}

@@ -3,6 +3,7 @@ package registrar
 import (
 	"time"
 
+	rserpool "github.com/rspool/rspool"
 	"github.com/rspool/rspool/engine"
 	"github.com/rspool/rspool/internal/handlespace"
 )
@@ -16,6 +17,40 @@ func (m *Machine) run(f func(now time.Time)) {
 	if m.cfg.Run != nil {
 		m.cfg.Run(&Call{f})
 	}
+}
+
+// Configure is an input that changes the policies and options of pools that are made
+// from now on, and is followed by an Adopt for each pool that is there.
+type Configure struct {
+	Policies *engine.Registry
+	Pool     func(rserpool.Handle) *handlespace.Options // as in Config
+}
+
+// Adopt is an input that applies the present options to a pool, if it is there.
+type Adopt struct {
+	Handle rserpool.Handle
+	// Change is filled in, if anything has.
+	Change *Change
+}
+
+// Change says by which policy a pool goes after an Adopt.
+type Change struct {
+	Handle        rserpool.Handle
+	Policy        engine.Description
+	FormerPolicy  string
+	FormerVersion string
+}
+
+func (m *Machine) adoptPolicies(in *Adopt) {
+	p := m.pool(in.Handle)
+	if p == nil {
+		return
+	}
+	former := p.space.Policy().Describe()
+	if p.space.Adopt(m.now) {
+		in.Change = &Change{in.Handle, p.space.Policy().Describe(), former.Name, former.Version}
+	}
+	m.wind(p)
 }
 
 // clock rings when the policies of a pool have something to do.
