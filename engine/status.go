@@ -43,6 +43,9 @@ func (s Standing) String() string {
 	return [...]string{"idle", "in-use", "standing-by", "open", "trial", "unavailable", "shadowing"}[s]
 }
 
+// Chained reports whether there is more than one trusted policy.
+func (c *Chain) Chained() bool { return c.lanes != nil }
+
 // Status returns what became of the policies.
 func (c *Chain) Status() Status {
 	if c.lanes == nil {

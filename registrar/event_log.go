@@ -35,7 +35,7 @@ func levelOf(o *role.Observed) slog.Level {
 	switch o.Event {
 	case role.ElementJoined, role.ElementMoved:
 		return slog.LevelDebug
-	case role.PoolCreated, role.PoolEmptied:
+	case role.PoolCreated, role.PoolEmptied, role.PolicyTried, role.PolicyReturned, role.PoolTooLarge:
 		return slog.LevelInfo
 	case role.ElementLeft:
 		switch o.Detail {
@@ -66,6 +66,18 @@ func (l *eventLog) observed(o *role.Observed) {
 	}
 	if o.Association != 0 {
 		attrs = append(attrs, "association", uint64(o.Association))
+	}
+	if o.Policy != "" {
+		attrs = append(attrs, "policy", o.Policy)
+	}
+	if o.Version != "" {
+		attrs = append(attrs, "version", o.Version)
+	}
+	if o.Hash != "" {
+		attrs = append(attrs, "sha256", o.Hash)
+	}
+	if o.Next != "" {
+		attrs = append(attrs, "next", o.Next)
 	}
 	switch {
 	case o.Detail == "":

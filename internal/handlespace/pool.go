@@ -38,6 +38,10 @@ func (p *Pool) Policy() engine.Policy { return p.chain.Policy() }
 // Status returns what became of the policies that the pool may go by.
 func (p *Pool) Status() engine.Status { return p.chain.Status() }
 
+// Chained reports whether there is more to the pool's policy than one that is built
+// in.
+func (p *Pool) Chained() bool { return p.chain.Chained() }
+
 // NextTick returns when Tick is due, the zero time for never.
 func (p *Pool) NextTick() time.Time { return p.chain.NextTick() }
 

@@ -91,8 +91,8 @@ type Observed struct {
 	Association machine.AssociationID
 	Detail      string // a reason or fault, where there is one
 
-	Policy, Version string // that it is about
-	Next            string // policy that the pool goes by from now on
+	Policy, Version, Hash string // that it is about
+	Next                  string // policy that the pool goes by from now on
 }
 
 func (m *Machine) observe(ev Observed) {

@@ -77,7 +77,7 @@ func (m *Machine) wind(p *pool) {
 
 // noticed tells the operator what became of a policy.
 func (m *Machine) noticed(p *handlespace.Pool, e engine.Event) {
-	o := Observed{Handle: p.Handle(), Policy: e.Policy.Name, Version: e.Policy.Version, Next: e.Next}
+	o := Observed{Handle: p.Handle(), Policy: e.Policy.Name, Version: e.Policy.Version, Hash: e.Policy.Hash, Next: e.Next}
 	switch e.Kind {
 	case engine.PolicyFailed:
 		o.Event = PolicyFailed
