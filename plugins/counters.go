@@ -1,9 +1,6 @@
 package plugins
 
-import (
-	"strings"
-	"sync/atomic"
-)
+import "sync/atomic"
 
 // Reason is why something that a plugin said was not used.
 type Reason uint8
@@ -51,5 +48,5 @@ func (p *pool) count(r Reason, n int) {
 // is called without mu and not as the owner.
 func (p *pool) fault(why string) {
 	p.policy.plugin.counters.faults.Add(1)
-	p.owner.Run(func() { p.owner.Fault("plugin " + p.policy.plugin.config().Name + ": " + strings.TrimSpace(why)) })
+	p.run(func() { p.engine.Fault(p.error(why)) })
 }

@@ -94,8 +94,8 @@ func TestRanksHoldUntilTheirTTL(t *testing.T) {
 	if d := time.Since(killed); d < cfg.RankTTL-2*cfg.TickInterval {
 		t.Errorf("ranks held %v", d)
 	}
-	if !strings.Contains(w.why, "not heard of for 300ms") {
-		t.Errorf("why: %q", w.why)
+	if why := p.Status().Pools[0].Unavailable; !strings.Contains(why, "not heard of for 300ms") {
+		t.Errorf("why: %q", why)
 	}
 	if err := p.Reload(context.Background(), cfg); err != nil {
 		t.Fatal(err)
@@ -140,7 +140,7 @@ func TestHungPoolIsKilled(t *testing.T) {
 	if s := p.Status(); !strings.Contains(s.LastEnd, "pool EchoPool: a tick was not answered") {
 		t.Errorf("status %+v", s)
 	}
-	if w.available {
+	if w.is(true)() {
 		t.Error("available without a rank")
 	}
 }
@@ -185,13 +185,9 @@ func TestNonsenseIsDropped(t *testing.T) {
 			if tc.fault == "" {
 				return
 			}
-			eventually(t, "a fault", func() bool {
-				return slices.ContainsFunc(w.faulted(), func(f string) bool { return strings.Contains(f, tc.fault) })
-			})
-			for _, f := range w.faulted() {
-				if strings.ContainsRune(f, 0x1b) {
-					t.Errorf("a fault with control characters: %q", f)
-				}
+			eventually(t, "a fault", w.faults(tc.fault))
+			if strings.ContainsRune(w.fault(), 0x1b) {
+				t.Errorf("a fault with control characters: %q", w.fault())
 			}
 		})
 	}
@@ -212,9 +208,7 @@ func TestHugeEventEndsTheStreamAlone(t *testing.T) {
 	p := up(t, cfg)
 	w := open(t, p, "raw", nil, 0.5)
 	eventually(t, "ranks", w.is(true))
-	eventually(t, "a fault", func() bool {
-		return slices.ContainsFunc(w.faulted(), func(f string) bool { return strings.Contains(f, "larger than max") })
-	})
+	eventually(t, "a fault", w.faults("larger than max"))
 	if p.Status().State != "running" {
 		t.Errorf("status %+v", p.Status())
 	}

@@ -1,57 +1,37 @@
 package plugins
 
-import (
-	"math"
+import "github.com/rspool/rspool/engine"
 
-	rserpool "github.com/rspool/rspool"
-	"github.com/rspool/rspool/engine"
-)
-
-// Owner is whoever keeps the elements of a pool and selects among them, as seen by
-// a policy whose ranks come from elsewhere. All methods but Run are called from
-// within Run, or from within a call of the engine.
-type Owner interface {
-	// Run calls f where the elements may be touched, and returns after that; or
-	// returns without calling f where they are no more.
-	Run(f func())
-	// Update ranks an element anew.
-	Update(m *engine.Member)
-	// Available says whether the policy can be asked; if not, why. A policy that
-	// was opened cannot, until it says so.
-	Available(ok bool, why string)
-	// Fault tells of something that should not have been.
-	Fault(why string)
-	// Reopen replaces the policy by another instance of the same.
-	Reopen()
-}
-
-// open returns the policy for one pool: Ranked, Paced or Drawn.
-func (p *Policy) open(h rserpool.Handle, owner Owner) engine.Policy {
-	t, d, err := p.known()
+// Open implements engine.PerPool. It fails while the plugin was never up, or does
+// not have the policy as configured.
+func (p *Policy) Open(e *engine.Pool) (engine.Policy, error) {
+	t, err := p.known()
 	if err != nil {
-		owner.Available(false, "plugin "+p.plugin.Name()+": "+err.Error())
-		return p.plugin.postpone(&unready{p, owner}, d)
+		return nil, err
 	}
-	q := newPool(t, h, owner)
+	q := newPool(t, e)
+	e.Unavailable(q.error(unheard))
 	p.plugin.join(q)
 	f := form{q, p}
 	switch {
+	case t.info.Mode == Direct:
+		return direct{f}, nil
 	case t.info.Mode == Rank && t.info.Order == ByPace:
-		return paced{f}
+		return paced{f}, nil
 	case t.info.Mode == Rank && t.info.Order == ByWeight:
-		return drawn{f}
+		return drawn{f}, nil
 	}
-	return ranked{f}
+	return ranked{f}, nil
 }
 
 // form is a pool as the engine sees it.
 type form struct {
 	*pool
-	description *Policy
+	of *Policy
 }
 
 // Describe implements engine.Policy.
-func (f form) Describe() engine.Description { return f.description.Describe() }
+func (f form) Describe() engine.Description { return f.of.Describe() }
 
 type ranked struct{ form }
 
@@ -68,36 +48,12 @@ type drawn struct{ form }
 // Weight implements engine.Drawn.
 func (d drawn) Weight(m *engine.Member) float64 { return d.value(m) }
 
-// unready stands for a policy of a plugin that never came up: nobody can ask it.
-type unready struct {
-	policy *Policy
-	owner  Owner
-}
-
-// Describe implements engine.Policy.
-func (u *unready) Describe() engine.Description { return u.policy.Describe() }
-
-// Key implements engine.Ranked.
-func (u *unready) Key(*engine.Member) float64 { return math.MaxFloat64 }
-
-// Close implements io.Closer.
-func (u *unready) Close() error {
-	p := u.policy.plugin
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	delete(p.waiting, u)
-	return nil
-}
-
-// postpone has u's owner open the policy again when the plugin is described, or
-// described anew.
-func (p *Plugin) postpone(u *unready, known *Description) engine.Policy {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.description != known && p.ctx.Err() == nil { // meanwhile
-		p.work.Go(func() { u.owner.Run(u.owner.Reopen) })
-	} else {
-		p.waiting[u] = struct{}{}
-	}
-	return u
-}
+var (
+	_ engine.PerPool = (*Policy)(nil)
+	_ engine.Ranked  = ranked{}
+	_ engine.Paced   = paced{}
+	_ engine.Drawn   = drawn{}
+	_ engine.Chooser = direct{}
+	_ engine.Hooks   = form{}
+	_ engine.Closer  = form{}
+)

@@ -12,7 +12,6 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
-	rserpool "github.com/rspool/rspool"
 	"github.com/rspool/rspool/plugins/protocol"
 )
 
@@ -97,7 +96,7 @@ func (l *link) mark(r *record, what uint8) {
 }
 
 // markGone notes that r has left. It is called with mu held.
-func (l *link) markGone(r *record, s sent) {
+func (l *link) markGone(r *record) {
 	delete(l.warm, r)
 	if l.snapshot {
 		return
@@ -315,7 +314,7 @@ func (l *link) changes() []*protocol.HostEvent {
 		what := r.sent[l.slot].dirty
 		r.sent[l.slot].dirty = 0
 		switch {
-		case l.pool.records[rserpool.ElementID(r.use.Id)] != r: // it has left
+		case r.member == nil: // it has left
 		case what&dirtyValues != 0:
 			add(r)
 		default:

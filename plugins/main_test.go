@@ -156,7 +156,7 @@ func (q *inTurn) Queue(elements []sdk.Element, n int, _ bool) []rserpool.Element
 type first struct{}
 
 func (first) Choose(elements []sdk.Element, r sdk.Request) []rserpool.ElementID {
-	if r.UserAddress == "slow" {
+	if r.Attributes["slow"] != "" {
 		time.Sleep(50 * time.Millisecond)
 	}
 	var ids []rserpool.ElementID
@@ -277,7 +277,8 @@ func (r *raw) Follow(st grpc.BidiStreamingServer[protocol.HostEvent, protocol.Pl
 			all(e.GetEpoch(), good)
 			_ = st.Send(&protocol.PluginEvent{Event: &protocol.PluginEvent_Problem{Problem: &protocol.Problem{Text: strings.Repeat("x", 8<<20)}}})
 		case "flood":
-			for {
+			all(e.GetEpoch(), good)
+			for len(members) == 100 {
 				all(e.GetEpoch(), good)
 				if st.Context().Err() != nil {
 					return nil

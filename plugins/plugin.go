@@ -50,8 +50,7 @@ type Plugin struct {
 	endedAt     time.Time
 	restarts    []time.Time // in the last five minutes
 	pools       map[*pool]struct{}
-	waiting     map[*unready]struct{} // pools that wait for the description
-	history     []string              // log lines of sessions that are over
+	history     []string // log lines of sessions that are over
 }
 
 // New returns a plugin that is not started yet.
@@ -60,7 +59,6 @@ func New(cfg Config) *Plugin {
 		kick:    make(chan struct{}, 1),
 		changed: make(chan struct{}),
 		pools:   map[*pool]struct{}{},
-		waiting: map[*unready]struct{}{},
 	}
 	c := cfg.withDefaults()
 	p.cfg.Store(&c)
@@ -135,14 +133,10 @@ func (p *Plugin) adopt(s *session) {
 	p.mu.Lock()
 	p.current, p.description = s, s.description
 	p.setState(Running)
-	pools, waiting := p.all(), p.waiting
-	p.waiting = map[*unready]struct{}{}
+	pools := p.all()
 	p.mu.Unlock()
 	for _, q := range pools {
 		p.follow(q, s)
-	}
-	for u := range waiting {
-		u.owner.Run(u.owner.Reopen)
 	}
 }
 

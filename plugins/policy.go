@@ -37,10 +37,12 @@ type Policy struct {
 
 // terms are a policy once it is known what it is.
 type terms struct {
-	plugin *Plugin
-	name   string
-	info   *PolicyInfo
-	config *structpb.Struct
+	plugin     *Plugin
+	name       string
+	info       *PolicyInfo
+	config     *structpb.Struct
+	selections bool // the policy needs them
+	failures   bool
 }
 
 // Policy returns a policy of the plugin. Where the plugin is described, the config
@@ -100,7 +102,10 @@ func resolve(p *Plugin, d *Description, cfg PolicyConfig) (*terms, []*ConfigErro
 	if err != nil {
 		return nil, remarks, fmt.Errorf("policy %q: %w", cfg.Name, err)
 	}
-	return &terms{plugin: p, name: cfg.Name, info: info, config: config}, remarks, nil
+	return &terms{
+		plugin: p, name: cfg.Name, info: info, config: config,
+		selections: info.needs(fieldSelections), failures: info.needs(fieldFailures),
+	}, remarks, nil
 }
 
 // fits reports why a plugin that describes itself so cannot go on with the policy.
@@ -121,25 +126,25 @@ func (t *terms) fits(d *Description) error {
 }
 
 // known returns the terms, or why there are none: the plugin is not described, or it
-// does not have the policy as configured. It also returns the description.
-func (p *Policy) known() (*terms, *Description, error) {
+// does not have the policy as configured.
+func (p *Policy) known() (*terms, error) {
 	p.plugin.mu.Lock()
 	d, ended := p.plugin.description, p.plugin.ended
 	p.plugin.mu.Unlock()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.terms != nil {
-		return p.terms, d, nil
+		return p.terms, nil
 	}
 	if d == nil {
 		if ended == nil {
 			ended = errors.New("it is not started")
 		}
-		return nil, nil, ended
+		return nil, fmt.Errorf("plugin %q: %w", p.plugin.Name(), ended)
 	}
 	t, _, err := resolve(p.plugin, d, p.cfg)
 	p.terms = t
-	return t, d, err
+	return t, err
 }
 
 // Plugin returns the plugin that the policy is of.
@@ -147,9 +152,27 @@ func (p *Policy) Plugin() *Plugin { return p.plugin }
 
 // Describe implements engine.Policy.
 func (p *Policy) Describe() engine.Description {
-	d := engine.Description{Name: p.cfg.Name, Summary: "a policy of plugin " + p.plugin.Name(), Inputs: engine.State | engine.Selections, Mark: 1}
-	if t, _, _ := p.known(); t != nil {
+	d := engine.Description{Name: p.cfg.Name, Mark: 1, Summary: "of plugin " + p.plugin.Name()}
+	t, _ := p.known()
+	if t == nil {
+		return d
+	}
+	if t.info.Summary != "" {
 		d.Summary = t.info.Summary
+	}
+	switch {
+	case t.info.Mode == Direct:
+		d.MaxElements = engine.All
+	case t.info.Mode == Queue || t.info.Order == ByKey:
+		d.Inputs = engine.Selections
+	}
+	p.plugin.mu.Lock()
+	defer p.plugin.mu.Unlock()
+	if p.plugin.description != nil {
+		d.Version = p.plugin.description.Version
+	}
+	if p.plugin.current != nil {
+		d.Hash = p.plugin.current.hash
 	}
 	return d
 }

@@ -1,6 +1,7 @@
 package plugins
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"sync"
@@ -18,10 +19,12 @@ import (
 // selections; it calls from one place at a time, and the functions handed to run
 // are called as it. Links have goroutines of their own. What both touch is under
 // mu, which the owner takes inside its own lock; so nobody calls run with mu held.
+// The record of a member is its Data.
 type pool struct {
 	policy *terms
 	handle rserpool.Handle
-	owner  Owner
+	engine *engine.Pool
+	gone   chan struct{} // closed with the pool
 
 	// The owner's.
 	records   map[rserpool.ElementID]*record // also read with mu
@@ -37,6 +40,7 @@ type pool struct {
 	ttl    time.Duration
 	timer  *time.Timer // for the end of ttl, and of the grace of new elements
 	due    time.Time   // when it fires
+	why    string      // available is false, empty: it is true
 	closed bool
 }
 
@@ -88,24 +92,27 @@ func (r rank) value(o Order, selections uint32) float64 {
 	return r.key + r.step*float64(selections)
 }
 
-func newPool(p *terms, h rserpool.Handle, owner Owner) *pool {
-	q := &pool{policy: p, handle: h, owner: owner, records: map[rserpool.ElementID]*record{}, ttl: p.plugin.config().RankTTL}
+// unheard is why a pool is not available at first.
+const unheard = "it has not ranked the elements yet"
+
+func newPool(p *terms, e *engine.Pool) *pool {
+	q := &pool{policy: p, handle: e.Handle(), engine: e, gone: make(chan struct{}), records: map[rserpool.ElementID]*record{}, ttl: p.plugin.config().RankTTL, why: unheard}
 	q.timer = time.AfterFunc(time.Hour, q.onTimer)
 	q.due = time.Now().Add(time.Hour)
 	return q
 }
 
 // Registered implements engine.Hooks.
-func (p *pool) Registered(m *engine.Member) {
+func (p *pool) Registered(m *engine.Member) error {
 	id := m.Element.ID
 	wire := p.wire(m)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	r := p.records[id]
+	r, _ := m.Data.(*record)
 	if r == nil {
 		r = &record{since: time.Now()}
 		r.use.Id = uint32(id)
-		p.records[id] = r
+		p.records[id], m.Data = r, r
 		p.arm(r.since, p.policy.plugin.config().RankGrace)
 	}
 	r.member, r.wire = m, wire
@@ -116,28 +123,31 @@ func (p *pool) Registered(m *engine.Member) {
 			l.mark(r, dirtyValues)
 		}
 	}
+	return nil
 }
 
 // Selected implements engine.Hooks.
-func (p *pool) Selected(m *engine.Member) {
-	if p.policy.info.Mode == Queue {
-		p.taken(p.records[m.Element.ID])
-	}
-	if p.policy.info.needs(fieldSelections) {
+func (p *pool) Selected(m *engine.Member) error {
+	if p.policy.selections {
 		p.used(m)
 	}
+	if p.policy.info.Mode == Queue {
+		return p.taken(m)
+	}
+	return nil
 }
 
 // Failed implements engine.Hooks.
-func (p *pool) Failed(m *engine.Member) {
-	if p.policy.info.needs(fieldFailures) {
+func (p *pool) Failed(m *engine.Member, _ engine.Reason) error {
+	if p.policy.failures {
 		p.used(m)
 	}
+	return nil
 }
 
 func (p *pool) used(m *engine.Member) {
-	r := p.records[m.Element.ID]
-	if r == nil {
+	r, ok := m.Data.(*record)
+	if !ok {
 		return
 	}
 	p.mu.Lock()
@@ -152,39 +162,40 @@ func (p *pool) used(m *engine.Member) {
 
 // noteUse copies the counters that the policy needs.
 func (p *pool) noteUse(r *record, m *engine.Member) {
-	if p.policy.info.needs(fieldSelections) {
+	if p.policy.selections {
 		r.use.Selections, r.use.SelectionsTotal = m.Selections(), m.SelectionsTotal()
 	}
-	if p.policy.info.needs(fieldFailures) {
+	if p.policy.failures {
 		r.use.Failures, r.use.LastFailure = m.Failures(), unixSeconds(m.LastFailure())
 	}
 }
 
 // Deregistered implements engine.Hooks.
-func (p *pool) Deregistered(m *engine.Member) {
-	id := m.Element.ID
+func (p *pool) Deregistered(m *engine.Member) error {
+	r, ok := m.Data.(*record)
+	if !ok {
+		return nil
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	r := p.records[id]
-	if r == nil {
-		return
-	}
-	delete(p.records, id)
+	r.member = nil
+	delete(p.records, m.Element.ID)
 	p.stale = true
 	p.queue.left -= len(r.positions)
-	for slot, l := range p.links {
+	for _, l := range p.links {
 		if l != nil {
-			l.markGone(r, r.sent[slot])
+			l.markGone(r)
 		}
 	}
+	return nil
 }
 
 // value returns the key, step or weight of m. Elements without a rank are taken for
 // middling ones at first, and then wait behind the others.
 func (p *pool) value(m *engine.Member) float64 {
-	r := p.records[m.Element.ID]
-	if r == nil {
-		return math.NaN() // the engine told of no such member
+	r, ok := m.Data.(*record)
+	if !ok {
+		return math.NaN() // the engine did not tell of the member
 	}
 	if p.policy.info.Mode == Queue {
 		if len(r.positions) == 0 {
@@ -245,14 +256,14 @@ type verdict struct {
 func (p *pool) apply(ranks []verdict) {
 	for _, v := range ranks {
 		r := v.record
-		if p.records[r.member.Element.ID] != r {
+		if r.member == nil {
 			continue // it has left
 		}
 		changed := !r.ranked || r.rank != v.rank
 		r.rank, r.ranked = v.rank, true
 		if changed {
 			p.stale = true
-			p.owner.Update(r.member)
+			p.engine.Update(r.member)
 		}
 	}
 	if len(ranks) > 0 {
@@ -263,9 +274,36 @@ func (p *pool) apply(ranks []verdict) {
 // setAvailable tells the owner whether there is anything to go by. It is called as
 // the owner; why is empty where there is.
 func (p *pool) setAvailable(why string) {
-	if p.available != (why == "") {
-		p.available = why == ""
-		p.owner.Available(p.available, why)
+	if p.available == (why == "") {
+		return
+	}
+	p.mu.Lock()
+	p.why = why
+	p.mu.Unlock()
+	if p.available = why == ""; p.available {
+		p.engine.Unavailable(nil)
+	} else {
+		p.engine.Unavailable(p.error(why))
+	}
+}
+
+// revive makes the pool available if there is anything to go by. It is called as
+// the owner.
+func (p *pool) revive() {
+	switch p.policy.info.Mode {
+	case Direct:
+		p.setAvailable("")
+	case Queue:
+		if p.queue.left > 0 {
+			p.setAvailable("")
+		}
+	default:
+		for _, r := range p.records {
+			if r.ranked {
+				p.setAvailable("")
+				return
+			}
+		}
 	}
 }
 
@@ -283,7 +321,7 @@ func (p *pool) onTimer() {
 	if closed {
 		return
 	}
-	p.owner.Run(func() {
+	p.run(func() {
 		if expired {
 			p.setAvailable("the plugin was not heard of for " + p.ttl.String())
 		}
@@ -295,7 +333,7 @@ func (p *pool) onTimer() {
 				next = min(next, grace-age)
 			} else {
 				r.since = time.Time{}
-				p.owner.Update(r.member)
+				p.engine.Update(r.member)
 			}
 		}
 	})
@@ -323,14 +361,35 @@ func (p *pool) hear(now time.Time, ttl time.Duration) {
 	p.arm(now, p.ttl)
 }
 
-// Close implements io.Closer: the pool uses the policy no longer. It does not wait.
-func (p *pool) Close() error {
+// run calls f as the owner and returns after that, or when the pool is closed. It is
+// not called as the owner, nor with mu held.
+func (p *pool) run(f func()) {
+	done := make(chan struct{})
+	p.engine.Run(func() {
+		defer close(done)
+		f()
+	})
+	select {
+	case <-done:
+	case <-p.gone:
+	}
+}
+
+// error is a fault of the plugin, or the reason why it cannot be asked.
+func (p *pool) error(why string) error {
+	return fmt.Errorf("plugin %q: %s", p.policy.plugin.Name(), why)
+}
+
+// Close implements engine.Closer: the pool uses the policy no longer. It does not
+// wait.
+func (p *pool) Close() {
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
-		return nil
+		return
 	}
 	p.closed = true
+	close(p.gone)
 	p.timer.Stop()
 	links := p.links
 	p.mu.Unlock()
@@ -340,7 +399,6 @@ func (p *pool) Close() error {
 		}
 	}
 	p.policy.plugin.forget(p)
-	return nil
 }
 
 func unixSeconds(t time.Time) float64 {

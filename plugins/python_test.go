@@ -52,9 +52,7 @@ func TestPython(t *testing.T) {
 	eventually(t, "order", func() bool { return slices.Equal(w.order(), []uint32{1, 3}) })
 
 	w.add(4, 0.99, 0)
-	eventually(t, "a fault", func() bool {
-		return slices.ContainsFunc(w.faulted(), func(f string) bool { return strings.Contains(f, "RuntimeError: load of 0.99") })
-	})
+	eventually(t, "a fault", w.faults("RuntimeError: load of 0.99"))
 	eventually(t, "the traceback", log.has("Traceback"))
 	if p.Status().State != "running" {
 		t.Errorf("status %+v", p.Status())

@@ -1,6 +1,9 @@
 package plugins
 
-import rserpool "github.com/rspool/rspool"
+import (
+	rserpool "github.com/rspool/rspool"
+	"github.com/rspool/rspool/engine"
+)
 
 // queue is a plugin's list of whom to select next. Each place in it is a number that
 // rises; an element's key is its first place, so that the engine's order is the
@@ -49,7 +52,7 @@ func (p *pool) enqueue(ids []uint32, replace bool) (overflow int) {
 		r.positions = append(r.positions, q.last)
 	}
 	for r := range touched {
-		p.owner.Update(r.member)
+		p.engine.Update(r.member)
 	}
 	if q.left > 0 {
 		p.setAvailable("")
@@ -58,24 +61,26 @@ func (p *pool) enqueue(ids []uint32, replace bool) (overflow int) {
 }
 
 // taken follows the selection of an element: its first place is used up. Where few
-// are left, the plugin is asked for more.
-func (p *pool) taken(r *record) {
+// are left, the plugin is asked for more; where none was, that is a fault.
+func (p *pool) taken(m *engine.Member) error {
 	q := &p.queue
-	if r != nil && len(r.positions) > 0 {
+	empty := q.left == 0
+	if r, ok := m.Data.(*record); ok && len(r.positions) > 0 {
 		if r.positions = r.positions[1:]; len(r.positions) == 0 {
 			r.positions = nil
 		}
 		q.left--
 	}
 	if q.left <= queueWanted/2 && !q.asked {
-		q.asked = true
 		p.mu.Lock()
 		if p.active != nil {
+			q.asked = true
 			p.active.askMore(q.left)
 		}
 		p.mu.Unlock()
 	}
-	if q.left == 0 {
-		p.owner.Fault("the queue of the plugin is empty")
+	if empty {
+		return p.error("its queue is empty")
 	}
+	return nil
 }

@@ -67,6 +67,8 @@ func (l *link) handle(now time.Time, e *protocol.PluginEvent) {
 	if active {
 		p.hear(now, ttl)
 	}
+	// What was said before may be good again, now that the plugin was heard of.
+	revive := active && p.why != "" && l.complete > 0 && l.answered >= l.complete
 	p.mu.Unlock()
 
 	switch e := e.GetEvent().(type) {
@@ -80,8 +82,11 @@ func (l *link) handle(now time.Time, e *protocol.PluginEvent) {
 	default:
 		p.count(Unknown, 1)
 	}
-	if !active {
+	switch {
+	case !active:
 		l.warmUp()
+	case revive:
+		p.run(p.revive)
 	}
 }
 
@@ -125,7 +130,7 @@ func (l *link) ranking(epoch uint64, r *protocol.Ranking) {
 	p.judge(bad, len(r.GetRanks()))
 	if len(good) > 0 {
 		p.policy.plugin.counters.ranks.Add(uint64(len(good)))
-		p.owner.Run(func() { p.apply(good) })
+		p.run(func() { p.apply(good) })
 	}
 }
 
@@ -162,7 +167,7 @@ func (l *link) queue(q *protocol.Queue) {
 	p.count(UnknownID, bad)
 	p.judge(bad, len(q.GetIds()))
 	if active {
-		p.owner.Run(func() { p.count(TooLong, p.enqueue(q.GetIds(), q.GetReplace())) })
+		p.run(func() { p.count(TooLong, p.enqueue(q.GetIds(), q.GetReplace())) })
 	}
 }
 
@@ -226,7 +231,7 @@ func (p *pool) activate(l *link) {
 		p.hear(time.Now(), 0)
 	}
 	p.mu.Unlock()
-	p.owner.Run(func() {
+	p.run(func() {
 		p.apply(ranks)
 		if p.queue.asked = false; q != nil {
 			p.count(TooLong, p.enqueue(q.GetIds(), true))

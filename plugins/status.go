@@ -38,6 +38,8 @@ type PoolStatus struct {
 	Pool     string `json:"pool"`
 	Policy   string `json:"policy"`
 	Elements int    `json:"elements"`
+	// Unavailable is why the pool goes by its fallback, empty: it does not.
+	Unavailable string `json:"unavailable,omitempty"`
 	// Epoch is that of the event sent last, Answered that of the last one which the
 	// plugin has taken into account.
 	Epoch    uint64    `json:"epoch"`
@@ -93,7 +95,7 @@ func (p *pool) status() PoolStatus {
 	defer p.mu.Unlock()
 	s := PoolStatus{
 		Pool: p.handle.String(), Policy: p.policy.name, Elements: len(p.records),
-		Heard: p.heard, TTL: p.ttl.String(),
+		Unavailable: p.why, Heard: p.heard, TTL: p.ttl.String(),
 	}
 	if l := p.active; l != nil {
 		s.Epoch, s.Answered, s.Waiting = l.epoch, l.answered, len(l.dirty)+len(l.gone)

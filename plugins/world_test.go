@@ -47,15 +47,8 @@ type world struct {
 	t        testing.TB
 	mu       sync.Mutex
 	selector *engine.Selector
-	instance engine.Policy
-	policy   *Policy
+	pool     *pool
 	members  map[uint32]*engine.Member
-
-	available bool
-	why       string
-	faults    []string
-	stale     bool
-	reopened  int
 }
 
 // open opens a policy of p for a pool with elements of these loads; their
@@ -66,12 +59,29 @@ func open(t testing.TB, p *Plugin, policy string, config map[string]any, loads .
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, members: map[uint32]*engine.Member{}, policy: q}
+	w := &world{t: t, members: map[uint32]*engine.Member{}}
 	w.mu.Lock()
-	w.instance = q.open("EchoPool", w)
-	w.selector = engine.NewSelector(w.instance, rand.New(rand.NewPCG(1, 2)))
+	w.selector, err = engine.NewSelector(time.Now(), q, engine.Setting{
+		Handle: "EchoPool",
+		Rand:   rand.New(rand.NewPCG(1, 2)),
+		Run: func(f func(time.Time)) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			f(time.Now())
+		},
+	})
 	w.mu.Unlock()
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(w.close)
+	p.mu.Lock()
+	for o := range p.pools {
+		if o.policy == q.terms {
+			w.pool = o
+		}
+	}
+	p.mu.Unlock()
 	for i, l := range loads {
 		w.add(uint32(i+1), l, 0)
 	}
@@ -81,27 +91,7 @@ func open(t testing.TB, p *Plugin, policy string, config map[string]any, loads .
 func (w *world) close() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	_ = w.instance.(interface{ Close() error }).Close()
-}
-
-func (w *world) Run(f func()) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	f()
-	if w.stale {
-		w.stale = false
-		w.selector.Refresh(engine.State)
-	}
-}
-
-func (w *world) Update(*engine.Member)         { w.stale = true }
-func (w *world) Available(ok bool, why string) { w.available, w.why = ok, why }
-func (w *world) Fault(why string)              { w.faults = append(w.faults, why) }
-func (w *world) Reopen() {
-	w.reopened++
-	_ = w.instance.(interface{ Close() error }).Close()
-	w.instance = w.policy.open("EchoPool", w)
-	w.selector.SetPolicy(w.instance)
+	w.selector.Close()
 }
 
 // add registers an element.
@@ -113,15 +103,15 @@ func (w *world) add(id uint32, load, degradation float64) {
 		m = &engine.Member{Element: &rserpool.Element{ID: rserpool.ElementID(id)}}
 	}
 	m.Element.Policy = rserpool.Policy{
-		Type: rserpool.LeastUsedDegradation, Load: rserpool.LoadOf(load),
+		Type: rserpool.WeightedRoundRobin, Load: rserpool.LoadOf(load),
 		Degradation: rserpool.LoadOf(degradation), Weight: id,
 	}
 	if w.members[id] != nil {
-		w.selector.Update(m)
+		w.selector.Update(time.Now(), m)
 		return
 	}
 	w.members[id] = m
-	w.selector.Add(m)
+	w.selector.Add(time.Now(), m)
 }
 
 func (w *world) remove(id uint32) {
@@ -134,7 +124,7 @@ func (w *world) remove(id uint32) {
 func (w *world) fail(id uint32) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.selector.Failed(w.members[id], time.Now())
+	w.selector.Failed(time.Now(), w.members[id], engine.Unreachable)
 }
 
 // pick selects n elements, one after the other.
@@ -143,7 +133,7 @@ func (w *world) pick(n int) []uint32 {
 	defer w.mu.Unlock()
 	var ids []uint32
 	for range n {
-		for _, m := range w.selector.Select(engine.Request{Items: 1}, nil) {
+		for _, m := range w.selector.Select(&engine.Request{Items: 1, Now: time.Now()}, nil) {
 			ids = append(ids, uint32(m.Element.ID))
 		}
 	}
@@ -155,24 +145,33 @@ func (w *world) order() []uint32 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var ids []uint32
-	for _, m := range w.selector.Select(engine.Request{Items: 1 << 20, Preview: true}, nil) {
+	for _, m := range w.selector.Select(&engine.Request{Items: 1 << 20, Preview: true, Now: time.Now()}, nil) {
 		ids = append(ids, uint32(m.Element.ID))
 	}
 	return ids
 }
 
+// is reports whether the policy is available.
 func (w *world) is(available bool) func() bool {
 	return func() bool {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		return w.available == available
+		return w.pool.available == available
 	}
 }
 
-func (w *world) faulted() []string {
+// fault returns the latest fault.
+func (w *world) fault() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return append([]string(nil), w.faults...)
+	if err := w.selector.LastFault(); err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+func (w *world) faults(text string) func() bool {
+	return func() bool { return strings.Contains(w.fault(), text) }
 }
 
 // eventually waits for what other processes do.
