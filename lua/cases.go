@@ -13,7 +13,6 @@ import (
 
 	rserpool "github.com/rspool/rspool"
 	"github.com/rspool/rspool/engine"
-	"github.com/rspool/rspool/internal/suggest"
 )
 
 // The bounds of tests.
@@ -65,18 +64,6 @@ var (
 		"address", "transport", "selections", "failures", "last_failure", "tags"}
 	requestNames = []string{"handle", "user_address", "items", "attributes"}
 )
-
-// caseReader reads one case. A failure is a panic with a caseError, which parse
-// recovers.
-type caseReader struct{ where string }
-
-type caseError string
-
-func (r caseReader) fail(format string, args ...any) {
-	panic(caseError(r.where + ": " + fmt.Sprintf(format, args...)))
-}
-
-func (r caseReader) in(where string) caseReader { return caseReader{r.where + ", " + where} }
 
 // parseCases reads a list of cases.
 func parseCases(list *vm.LTable) (cases []testCase, err error) {
@@ -360,62 +347,6 @@ func (r caseReader) request(t *vm.LTable, c *testCase) {
 			c.request.Attributes[text(k)] = r.in("attributes").string(v)
 		}
 	}
-}
-
-// known refuses fields that mean nothing.
-func (r caseReader) known(t *vm.LTable, names []string) {
-	for k := range fields(t) {
-		name, ok := k.(vm.LString)
-		if !ok || !slices.Contains(names, string(name)) {
-			hint := suggest.Sentence(text(k), names)
-			if hint == "" {
-				hint = " It may have " + strings.Join(names, ", ") + "."
-			}
-			r.fail("there is no field %s.%s", quoted(k), hint)
-		}
-	}
-}
-
-func (r caseReader) optional(t *vm.LTable, field string) (vm.LValue, bool) {
-	v := t.RawGetString(field)
-	return v, v != vm.LNil
-}
-
-func (r caseReader) string(v vm.LValue) string {
-	s, ok := v.(vm.LString)
-	if !ok {
-		r.fail("a string expected, got %s", article(v))
-	}
-	return string(s)
-}
-
-func (r caseReader) text(t *vm.LTable, field, otherwise string) string {
-	v, ok := r.optional(t, field)
-	if !ok {
-		return otherwise
-	}
-	return r.in(field).string(v)
-}
-
-func (r caseReader) table(v vm.LValue, field string) *vm.LTable {
-	t, ok := v.(*vm.LTable)
-	if !ok {
-		r.fail("%s is %s: it must be a table", field, article(v))
-	}
-	return t
-}
-
-func (r caseReader) number(t *vm.LTable, field string, least, most, otherwise float64) float64 {
-	v, ok := r.optional(t, field)
-	if !ok {
-		return otherwise
-	}
-	n, ok := v.(vm.LNumber)
-	if x := float64(n); ok && x >= least && x <= most {
-		return x
-	}
-	r.fail("%s is %s: it must be a number from %s to %s", field, quoted(v), numberText(least), numberText(most))
-	return 0
 }
 
 // sortedShares returns the names of shares in order.

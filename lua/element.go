@@ -53,7 +53,7 @@ func (e *element) tag(name string) vm.LValue {
 // dataTable returns the script's own table for the element.
 func (e *element) dataTable() *vm.LTable {
 	if e.data == nil {
-		e.data = newTable(0)
+		e.data = newTable(4) // without room, its first field makes room for 32
 	}
 	return e.data
 }

@@ -118,14 +118,27 @@ func (i *instance) renewed() (*state, *Error) {
 		return nil, e
 	}
 	i.state = s
-	if b := i.program.functions[onRegister]; again && b != nil {
-		for m := range i.pool.All() {
-			if _, e := i.call(b, m, nil); e != nil && s.broken {
-				return nil, e
-			}
-		}
+	if again {
+		i.registerAll(s)
 	}
 	return s, nil
+}
+
+// registerAll tells a new interpreter of the elements that are there, within the
+// budget that loading has.
+func (i *instance) registerAll(s *state) {
+	b := i.program.functions[onRegister]
+	if b == nil {
+		return
+	}
+	outer, budget := s.meter.purse, int64(i.program.limits.LoadInstructions)
+	s.meter.purse = &budget
+	for m := range i.pool.All() {
+		if _, e := i.call(b, m, nil); s.broken || e != nil && budget <= 0 {
+			break
+		}
+	}
+	s.meter.purse = outer
 }
 
 // take finds the functions of the policy, which have to be those that the program

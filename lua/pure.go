@@ -137,7 +137,8 @@ func purify(file *analysis, f *vm.LFunction, ins []input, truth bool, limit int)
 	if c.pure.cost > limit {
 		stop(body.Line(), fmt.Sprintf("up to %d instructions, more than the budget of %d", c.pure.cost, limit))
 	}
-	return &c.pure, nil
+	done := c.pure // apart from c, which holds the tree
+	return &done, nil
 }
 
 func stop(line int, what string) { panic(obstacle{line, what}) }
@@ -370,42 +371,4 @@ func (c *purifier) find(name string) *variable {
 		}
 	}
 	return nil
-}
-
-// construct names a statement or expression that is not compiled.
-func construct(n any) string {
-	switch n := n.(type) {
-	case *ast.WhileStmt, *ast.RepeatStmt, *ast.NumberForStmt, *ast.GenericForStmt:
-		return "a loop"
-	case *ast.FuncCallStmt:
-		return construct(n.Expr)
-	case *ast.FuncDefStmt, *ast.FunctionExpr:
-		return "a function within the function"
-	case *ast.TableExpr:
-		return "a table"
-	case *ast.StringExpr:
-		return "a string where a number is wanted"
-	case *ast.AttrGetExpr:
-		return "a field of a table"
-	case *ast.Comma3Expr:
-		return "..."
-	case *ast.StringConcatOpExpr:
-		return "a string put together by .."
-	case *ast.UnaryLenOpExpr:
-		return "the operator #"
-	case *ast.FuncCallExpr:
-		switch callee := n.Func.(type) {
-		case *ast.IdentExpr:
-			return "a call of " + callee.Value
-		case *ast.AttrGetExpr:
-			if key, ok := callee.Key.(*ast.StringExpr); ok {
-				return "a call of " + key.Value
-			}
-		}
-		if n.Func == nil {
-			return "a call of the method " + n.Method
-		}
-		return "a call"
-	}
-	return fmt.Sprintf("a %T", n)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -162,6 +163,50 @@ var subjects = func() (all []rserpool.Element) {
 	return all
 }()
 
+// filter writes a filter by the same means, which looks at pe and request.
+func (a *author) filter() string {
+	condition := a.condition()
+	condition = inputNames.ReplaceAllString(condition, "pe.$1")
+	condition = strings.ReplaceAll(condition, "pe.flag", "pe.tags.flag")
+	condition = strings.ReplaceAll(condition, "'small'", "request.attributes.site")
+	return "local ceiling = config.ceiling or 0.8\nlocal least = math.min\nreturn { inputs = { 'site', 'speed', 'flag' }, key = function(load) return load end, filter = function(pe, request)\nreturn " + condition + "\nend }\n"
+}
+
+var inputNames = regexp.MustCompile(`\b(load|degradation|selections|weight|priority|pool_size|site|speed|flag)\b`)
+
+// agreeFilter compares a compiled filter with the interpreter's.
+func agreeFilter(t *testing.T, text string) (compiled bool) {
+	t.Helper()
+	p, err := Load("test", text, Options{Config: map[string]any{"boost": 1.5}})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	b := p.functions[filterHook]
+	if b.pure == nil {
+		return false
+	}
+	o := &opened{Program: p}
+	_, members := selectorOf(t, o, subjects...)
+	for _, q := range []*engine.Request{
+		{Items: 2, Handle: "pool"},
+		{Items: 1, Handle: "pool", Attributes: map[string]string{"site": "small"}},
+	} {
+		for _, m := range members {
+			i := o.instance
+			i.frame.member, i.frame.request, i.frame.gaveUp = m, q, false
+			got := b.pure.run(&i.frame)
+			if i.frame.gaveUp {
+				continue
+			}
+			v, e := i.call(b, m, q)
+			if e != nil || vm.LVAsBool(v) != (got != 0) {
+				t.Fatalf("compiled %v, interpreted %v %v for %s\n%s", got != 0, v, e, m.Element, text)
+			}
+		}
+	}
+	return true
+}
+
 // agree compares the compiled key with the interpreter's on all elements. It
 // reports whether the key is compiled and how often it gave up.
 func agree(t *testing.T, text string) (compiled bool, gaveUp int) {
@@ -203,12 +248,15 @@ func agree(t *testing.T, text string) (compiled bool, gaveUp int) {
 // fails as well where the author writes little that is compiled.
 func TestCompiledFunctionsAgreeWithTheInterpreter(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 7))
-	compiled, calls, gaveUp := 0, 0, 0
+	compiled, filters, calls, gaveUp := 0, 0, 0, 0
 	const n = 1500
 	for range n {
 		choices := make([]byte, 20+r.IntN(300))
 		for i := range choices {
 			choices[i] = byte(r.Uint32())
+		}
+		if agreeFilter(t, (&author{choices: choices}).filter()) {
+			filters++
 		}
 		ok, times := agree(t, (&author{choices: choices}).policy())
 		if ok {
@@ -217,8 +265,8 @@ func TestCompiledFunctionsAgreeWithTheInterpreter(t *testing.T) {
 			gaveUp += times
 		}
 	}
-	t.Logf("%d of %d compiled; gave up in %d of %d calls", compiled, n, gaveUp, calls)
-	if compiled < n/2 || gaveUp > calls/2 {
+	t.Logf("%d keys and %d filters of %d compiled; gave up in %d of %d calls", compiled, filters, n, gaveUp, calls)
+	if compiled < n/2 || filters < n/2 || gaveUp > calls/2 {
 		t.Error("too few functions were compared")
 	}
 }
@@ -231,5 +279,6 @@ func FuzzCompiledFunctionsAgreeWithTheInterpreter(f *testing.F) {
 			return
 		}
 		agree(t, (&author{choices: choices}).policy())
+		agreeFilter(t, (&author{choices: choices}).filter())
 	})
 }

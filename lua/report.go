@@ -1,5 +1,11 @@
 package lua
 
+import (
+	"fmt"
+
+	"github.com/yuin/gopher-lua/ast"
+)
+
 // HookReport tells how a function of a policy is run.
 type HookReport struct {
 	Name string
@@ -55,4 +61,42 @@ func Fields() []InputDoc {
 		all = append(all, InputDoc{hooks[i].name, hooks[i].summary})
 	}
 	return all
+}
+
+// construct names a statement or expression that is not compiled.
+func construct(n any) string {
+	switch n := n.(type) {
+	case *ast.WhileStmt, *ast.RepeatStmt, *ast.NumberForStmt, *ast.GenericForStmt:
+		return "a loop"
+	case *ast.FuncCallStmt:
+		return construct(n.Expr)
+	case *ast.FuncDefStmt, *ast.FunctionExpr:
+		return "a function within the function"
+	case *ast.TableExpr:
+		return "a table"
+	case *ast.StringExpr:
+		return "a string where a number is wanted"
+	case *ast.AttrGetExpr:
+		return "a field of a table"
+	case *ast.Comma3Expr:
+		return "..."
+	case *ast.StringConcatOpExpr:
+		return "a string put together by .."
+	case *ast.UnaryLenOpExpr:
+		return "the operator #"
+	case *ast.FuncCallExpr:
+		switch callee := n.Func.(type) {
+		case *ast.IdentExpr:
+			return "a call of " + callee.Value
+		case *ast.AttrGetExpr:
+			if key, ok := callee.Key.(*ast.StringExpr); ok {
+				return "a call of " + key.Value
+			}
+		}
+		if n.Func == nil {
+			return "a call of the method " + n.Method
+		}
+		return "a call"
+	}
+	return fmt.Sprintf("a %T", n)
 }

@@ -51,7 +51,9 @@ func newState(p *Program, config map[string]any, r *rand.Rand, log *logger, root
 	}
 	s.vm.SetContext(&s.meter)
 	s.vm.SetMetatable(vm.LString(""), stringMeta)
-	global := s.vm.G.Global
+	// The tables that the interpreter makes have room for a whole library.
+	global := newTable(4)
+	s.vm.G.Global, s.vm.Env, s.vm.G.Registry = global, global, newTable(0)
 	global.RawSetString("_G", global)
 	value, err := fromGo(config, 0)
 	if err != nil {
