@@ -126,9 +126,10 @@ func (e Element) String() string {
 
 // Bounds of tags, so that elements stay small.
 const (
-	MaxTags      = 32  // of one element
-	MaxTagName   = 64  // bytes
-	MaxTagString = 256 // bytes of a value
+	MaxTags      = 32   // of one element
+	MaxTagName   = 64   // bytes
+	MaxTagString = 256  // bytes of a value
+	MaxTagBytes  = 1024 // of all names and values together, with four for each
 )
 
 // Check reports why the tags may not be used.
@@ -136,13 +137,15 @@ func (t Tags) Check() error {
 	if len(t) > MaxTags {
 		return fmt.Errorf("%d tags: there may be %d", len(t), MaxTags)
 	}
+	total := 0
 	for name, value := range t {
+		total += 4 + len(name) + 8
 		if len(name) == 0 || len(name) > MaxTagName {
 			return fmt.Errorf("tag %.80q: want a name of 1 to %d bytes", name, MaxTagName)
 		}
 		switch v := value.(type) {
 		case string:
-			if len(v) > MaxTagString {
+			if total += len(v) - 8; len(v) > MaxTagString {
 				return fmt.Errorf("tag %q: %d bytes exceed the %d that a value may have", name, len(v), MaxTagString)
 			}
 		case float64:
@@ -153,6 +156,9 @@ func (t Tags) Check() error {
 		default:
 			return fmt.Errorf("tag %q: a %T can not be a value: want a string, a float64 or a bool", name, value)
 		}
+	}
+	if total > MaxTagBytes {
+		return fmt.Errorf("tags of %d bytes: all names and values may have %d", total, MaxTagBytes)
 	}
 	return nil
 }

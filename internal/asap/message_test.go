@@ -73,6 +73,11 @@ func TestMessages(t *testing.T) {
 			"HandleResolution EchoPool items=all",
 		},
 		{
+			"resolution with attributes", "0500 002c " + handleHex + "98a1 001c 00 06 0002 726567696f6e 6575 00 04 0004 74696572 676f6c64",
+			&HandleResolution{Handle: "EchoPool", Attributes: map[string]string{"tier": "gold", "region": "eu"}},
+			`HandleResolution EchoPool region="eu" tier="gold"`,
+		},
+		{
 			"resolution", "0601 0048 " + handleHex + "0008 000c 40000001 80000000 " + elementHex,
 			&HandleResolutionResponse{Accepted: true, Handle: "EchoPool", Policy: least, Elements: []rserpool.Element{element}},
 			"HandleResolutionResponse EchoPool accepted policy=least-used load=0.5 [0x00000017 life=30000 policy=least-used load=0.5 sctp 192.0.2.1:5001]",

@@ -63,7 +63,7 @@ func (p *Pool) Adopt(now time.Time) bool {
 	o := p.space.options(p.handle)
 	before, tags := p.chain.Config(), p.options.Tags
 	p.options = o
-	if len(tags.rules)+len(o.Tags.rules) > 0 {
+	if len(tags.values)+len(o.Tags.values) > 0 {
 		for e := range p.Elements() {
 			if t := o.tags(&e.element); !maps.Equal(t, e.member.Tags) {
 				e.member.Tags = t

@@ -2,6 +2,7 @@ package handlespace
 
 import (
 	"iter"
+	"maps"
 	"time"
 
 	rserpool "github.com/rspool/rspool"
@@ -79,10 +80,19 @@ func (p *Pool) Select(n int, dst []*Entry) []*Entry {
 	return p.Answer(&p.space.request, dst)
 }
 
-// Answer is Select with all that there is to say about a request but for the handle,
-// which is set here.
+// Answer is Select with all that there is to say about a request. The handle is set
+// here, and attributes that the pool's options have for the user's address are added.
 func (p *Pool) Answer(r *engine.Request, dst []*Entry) []*Entry {
 	r.Handle = p.handle
+	if extra := p.options.Requests.Find(r.UserAddress); extra != nil {
+		all := maps.Clone(r.Attributes)
+		if all == nil {
+			all = extra // which nobody changes
+		} else {
+			maps.Copy(all, extra)
+		}
+		r.Attributes = all
+	}
 	chosen := p.chain.Select(r, p.space.scratch[:0])
 	for _, m := range chosen {
 		dst = append(dst, m.Owner.(*Entry))
