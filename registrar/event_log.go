@@ -33,8 +33,12 @@ func newEventLog(l *slog.Logger) *eventLog {
 // levelOf is how important what was observed is.
 func levelOf(o *role.Observed) slog.Level {
 	switch o.Event {
-	case role.ElementJoined, role.ElementMoved:
+	case role.ElementJoined:
 		return slog.LevelDebug
+	case role.ElementMoved:
+		if o.Detail == "" {
+			return slog.LevelDebug
+		}
 	case role.PoolCreated, role.PoolEmptied, role.PolicyTried, role.PolicyReturned, role.PoolTooLarge:
 		return slog.LevelInfo
 	case role.ElementLeft:

@@ -68,14 +68,23 @@ func (m *Machine) joined(a *association, entry *handlespace.Entry) {
 	m.changed(p)
 }
 
+// twoAssociations is told of an element that moves while its former association
+// lives. Once is an element that has changed its mind; again and again are two
+// elements with one identifier behind one address, which nothing else tells apart.
+const twoAssociations = "its former association lives: if this repeats, two elements share the identifier"
+
 // renewed follows a re-registration.
 func (m *Machine) renewed(a *association, e *member, moved bool) {
 	e.updated = m.now
 	e.record = record{recent: e.record.recent[:0]}
 	if e.association != a {
 		m.counters.Moved++
+		moving := Observed{Event: ElementMoved, Handle: e.pool.handle, Element: e.entry.ID(), Association: a.id}
+		if e.association != nil {
+			moving.Detail = twoAssociations
+		}
 		m.adopt(a, e)
-		m.observe(Observed{Event: ElementMoved, Handle: e.pool.handle, Element: e.entry.ID(), Association: a.id})
+		m.observe(moving)
 	}
 	m.rest(e)
 	m.wind(e.pool)
