@@ -4,12 +4,13 @@ import (
 	"slices"
 )
 
-func (u *User) block() block {
+func (u *User) block(known *references) block {
 	h := &u.HostConfig
 	return block{
 		name: "user",
 		doc:  "A user: resolves handles and opens sessions.",
 		fields: slices.Concat([]field{
+			{name: "policy", example: `"builtin.least-used"`, doc: "The policy by which elements are selected from the cache; it needs cache_time. If absent, the registrar's order is kept.", value: known.value(&u.Policy)},
 			{name: "items", example: "3", doc: "Elements asked for in a resolution. If absent, 1 without a cache and the registrar's choice with one.", value: integer(&u.Items, 1, 1000)},
 			{name: "cache_time", example: `"10s"`, doc: "stale_cache_value: how long an answer serves further requests. If absent, answers are not cached.", value: duration(&u.CacheTime, shortest, longest)},
 			{name: "subscribe", def: "false", doc: "Asks for pushed updates of cached pools.", value: boolean(&u.Subscribe)},
@@ -22,6 +23,9 @@ func (u *User) block() block {
 		check: func() (string, string) {
 			if u.Subscribe && u.CacheTime == 0 {
 				return "subscribe", "Updates need a cache to go to. Set cache_time."
+			}
+			if u.Policy != "" && u.CacheTime == 0 {
+				return "policy", "A policy selects from a cache. Set cache_time."
 			}
 			return "", ""
 		},
