@@ -62,6 +62,8 @@ type Config struct {
 	// Log receives what the plugin writes and what happens to it. If nil,
 	// slog.Default().
 	Log *slog.Logger
+
+	flood float64 // see there
 }
 
 // Limits bound what a plugin's process may take; on Linux only. They hold from the
@@ -103,6 +105,7 @@ func (c Config) withDefaults() Config {
 	c.Limits.AddressSpace = cmp.Or(c.Limits.AddressSpace, 4<<30)
 	c.Limits.Files = cmp.Or(c.Limits.Files, 256)
 	c.Limits.Processes = cmp.Or(c.Limits.Processes, 256)
+	c.flood = cmp.Or(c.flood, defaultFlood)
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}

@@ -1,6 +1,10 @@
 package plugins
 
-import "github.com/rspool/rspool/engine"
+import (
+	"math"
+
+	"github.com/rspool/rspool/engine"
+)
 
 // Open implements engine.PerPool. It fails while the plugin was never up, or does
 // not have the policy as configured.
@@ -16,6 +20,8 @@ func (p *Policy) Open(e *engine.Pool) (engine.Policy, error) {
 	switch {
 	case t.info.Mode == Direct:
 		return direct{f}, nil
+	case t.info.Mode == Queue:
+		return queued{f}, nil
 	case t.info.Mode == Rank && t.info.Order == ByPace:
 		return paced{f}, nil
 	case t.info.Mode == Rank && t.info.Order == ByWeight:
@@ -35,8 +41,28 @@ func (f form) Describe() engine.Description { return f.of.Describe() }
 
 type ranked struct{ form }
 
+// Key implements engine.Ranked. It is asked with each selection.
+func (r ranked) Key(m *engine.Member) float64 {
+	switch e, ok := m.Data.(*record); {
+	case !ok || !e.ranked:
+		return r.value(m)
+	case e.rank.step == 0:
+		return e.rank.key // also where it is infinite
+	default:
+		return e.rank.key + e.rank.step*float64(m.Selections())
+	}
+}
+
+// queued ranks by places in a queue.
+type queued struct{ form }
+
 // Key implements engine.Ranked.
-func (r ranked) Key(m *engine.Member) float64 { return r.value(m) }
+func (q queued) Key(m *engine.Member) float64 {
+	if e, ok := m.Data.(*record); ok && len(e.positions) > 0 {
+		return float64(e.positions[0])
+	}
+	return math.MaxFloat64
+}
 
 type paced struct{ form }
 

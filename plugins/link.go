@@ -15,8 +15,9 @@ import (
 	"github.com/rspool/rspool/plugins/protocol"
 )
 
-// How changes are sent: gathered for a moment, unless they are many, and held back
-// while the plugin has not answered earlier ones.
+// How changes are sent: those of membership at once where the plugin has answered all
+// earlier ones; else, and those of usage, gathered until a moment has passed since the
+// last ones were sent, unless they are many; and none while many are unanswered.
 const (
 	gatherTime  = 2 * time.Millisecond
 	gatherCount = 256
@@ -51,7 +52,9 @@ type link struct {
 	gone      []uint32
 	left      map[uint32]uint64 // epochs of recent removals, until they are answered
 	snapshot  bool              // the whole membership is to be sent
-	since     time.Time         // of the first change to be sent; zero: none
+	pending   bool              // there are changes to be sent
+	urgent    bool              // some of them are of membership
+	sentAt    time.Time         // when changes were sent last
 	more      int               // QUEUE: what is left, where more is wanted; else negative
 	closing   string            // why the stream is to be closed, empty: it is not
 	waiting   bool              // for an answer to a Tick
@@ -71,9 +74,9 @@ func newLink(p *pool, s *session, slot int, id uint64) *link {
 		warm:     map[*record]rank{},
 		ready:    make(chan struct{}),
 		snapshot: true,
-		since:    time.Now(),
+		pending:  true,
 		more:     -1,
-		flood:    newFlood(time.Now()),
+		flood:    newFlood(time.Now(), s.cfg.flood),
 	}
 	l.ctx, l.cancel = context.WithCancelCause(s.ctx)
 	return l
@@ -92,7 +95,7 @@ func (l *link) mark(r *record, what uint8) {
 		l.dirty = append(l.dirty, r)
 	}
 	s.dirty |= what
-	l.changed(len(l.dirty))
+	l.changed(what&dirtyValues != 0, len(l.dirty))
 }
 
 // markGone notes that r has left. It is called with mu held.
@@ -106,7 +109,7 @@ func (l *link) markGone(r *record) {
 		return
 	}
 	l.gone = append(l.gone, uint32(r.use.Id))
-	l.changed(len(l.gone))
+	l.changed(true, len(l.gone))
 }
 
 // resend has the whole membership sent. It is called with mu held.
@@ -116,16 +119,15 @@ func (l *link) resend() {
 	}
 	l.dirty, l.gone, l.snapshot = nil, nil, true
 	clear(l.left)
-	l.changed(0)
+	l.changed(true, 0)
 }
 
 // changed wakes the sender for the first change, and when there are many.
-func (l *link) changed(count int) {
-	if l.since.IsZero() {
-		l.since = time.Now()
-	} else if count != gatherCount {
+func (l *link) changed(urgent bool, count int) {
+	if l.pending && (l.urgent || !urgent) && count != gatherCount {
 		return
 	}
+	l.pending, l.urgent = true, l.urgent || urgent
 	l.signal()
 }
 
@@ -254,10 +256,11 @@ func (l *link) take(now time.Time, ticked bool) (events []*protocol.HostEvent, w
 		e := &protocol.HostEvent_Close{Close: &protocol.Close{Reason: l.closing}}
 		return []*protocol.HostEvent{{Epoch: l.epoch, Event: e}}, 0, true
 	}
-	if !l.since.IsZero() && l.epoch-l.answered <= maxBehind {
-		many := l.snapshot || len(l.dirty) >= gatherCount || len(l.gone) >= gatherCount
-		if wait = gatherTime - now.Sub(l.since); many || wait <= 0 {
+	if l.pending && l.epoch-l.answered <= maxBehind {
+		due := l.snapshot || l.urgent && l.answered == l.epoch || len(l.dirty) >= gatherCount || len(l.gone) >= gatherCount
+		if wait = gatherTime - now.Sub(l.sentAt); due || wait <= 0 {
 			events, wait = l.changes(), 0
+			l.sentAt = now
 		}
 	}
 	if l.more >= 0 {
@@ -278,7 +281,7 @@ func (l *link) take(now time.Time, ticked bool) (events []*protocol.HostEvent, w
 
 // changes returns the events for all changes. It is called with mu held.
 func (l *link) changes() []*protocol.HostEvent {
-	l.since = time.Time{}
+	l.pending, l.urgent = false, false
 	var events []*protocol.HostEvent
 	part, size := &protocol.Delta{Snapshot: l.snapshot}, 0
 	next := func(more bool) {
@@ -356,22 +359,20 @@ func (r *record) element() *protocol.Element {
 // flood keeps a plugin that says more than anybody needs from taking the host's
 // time: beyond the rate, its stream is read no faster, and its words wait with it.
 type flood struct {
+	rate float64
 	left float64
 	at   time.Time
 }
 
-// A plugin may say so much: an event counts one, and one for each 32 ranks or
-// 1024 bytes of text.
-const (
-	floodRate = 8_000 // a second
-	floodRush = 16_000
-)
+// defaultFlood is how much a plugin may say about a pool in a second, and twice as
+// much at once: an event counts one, and one for each 32 ranks or 1024 bytes of text.
+const defaultFlood = 4000
 
-func newFlood(now time.Time) flood { return flood{floodRush, now} }
+func newFlood(now time.Time, rate float64) flood { return flood{rate, 2 * rate, now} }
 
 // wait returns how long to wait after an event.
 func (f *flood) wait(now time.Time, e *protocol.PluginEvent) time.Duration {
-	f.left = math.Min(f.left+now.Sub(f.at).Seconds()*floodRate, floodRush)
+	f.left = math.Min(f.left+now.Sub(f.at).Seconds()*f.rate, 2*f.rate)
 	f.at = now
 	ranks, ids := e.GetRanking().GetRanks(), e.GetQueue().GetIds()
 	text := len(e.GetProblem().GetText()) + len(e.GetResync().GetReason()) + len(e.ProtoReflect().GetUnknown())
@@ -379,7 +380,7 @@ func (f *flood) wait(now time.Time, e *protocol.PluginEvent) time.Duration {
 	if f.left >= 0 {
 		return 0
 	}
-	return time.Duration(-f.left / floodRate * float64(time.Second))
+	return time.Duration(-f.left / f.rate * float64(time.Second))
 }
 
 // closed reports whether the link was closed by the host.

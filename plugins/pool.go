@@ -197,12 +197,6 @@ func (p *pool) value(m *engine.Member) float64 {
 	if !ok {
 		return math.NaN() // the engine did not tell of the member
 	}
-	if p.policy.info.Mode == Queue {
-		if len(r.positions) == 0 {
-			return math.MaxFloat64
-		}
-		return float64(r.positions[0])
-	}
 	if r.ranked {
 		return r.rank.value(p.policy.info.Order, m.Selections())
 	}

@@ -59,7 +59,7 @@ func TestPython(t *testing.T) {
 	}
 	began := time.Now()
 	_ = p.Close()
-	if d := time.Since(began); d > cfg.StopTimeout+200*time.Millisecond {
+	if d := time.Since(began); d > 5*time.Second {
 		t.Errorf("Close took %v", d)
 	}
 }

@@ -50,7 +50,7 @@ func (l *link) handle(now time.Time, e *protocol.PluginEvent) {
 				delete(l.left, id)
 			}
 		}
-		if !l.since.IsZero() {
+		if l.pending {
 			l.signal()
 		}
 	}

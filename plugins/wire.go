@@ -3,6 +3,8 @@ package plugins
 import (
 	"math"
 
+	"google.golang.org/protobuf/types/known/structpb"
+
 	rserpool "github.com/rspool/rspool"
 	"github.com/rspool/rspool/engine"
 	"github.com/rspool/rspool/plugins/protocol"
@@ -37,7 +39,7 @@ func (p *pool) wire(m *engine.Member) *protocol.Element {
 			}
 			e.Transport = t.Protocol.String()
 		case protocol.Field_TAGS:
-			// Elements carry no tags yet.
+			e.Tags = tags(m.Tags, p.policy.info.Tags)
 		}
 	}
 	return e
@@ -52,6 +54,22 @@ func weight(v *rserpool.Policy) uint32 {
 		}
 	}
 	return 1
+}
+
+// tags returns those that are named and there.
+func tags(have rserpool.Tags, names []string) map[string]*structpb.Value {
+	var t map[string]*structpb.Value
+	for _, name := range names {
+		if v, ok := have[name]; ok {
+			if w, err := structpb.NewValue(v); err == nil { // else it is none that a tag can have
+				if t == nil {
+					t = map[string]*structpb.Value{}
+				}
+				t[name] = w
+			}
+		}
+	}
+	return t
 }
 
 // usable says whether a rank's numbers are what the order allows.
