@@ -29,6 +29,7 @@ type Machine struct {
 	alarms       schedule
 	announcer    announcer
 	counters     Counters
+	scope        scope
 
 	subscriptions int // of all associations
 
@@ -55,16 +56,18 @@ func New(cfg Config, start time.Time) *Machine {
 			Options:         cfg.Pool,
 		}),
 		associations: map[machine.AssociationID]*association{},
+		announcer:    announcer{others: map[rserpool.RegistrarID]time.Time{}},
 		counters:     Counters{Errors: map[rserpool.CauseCode]uint64{}},
 	}
-	m.startAnnouncing(start)
+	m.startScope()
 	return m
 }
 
 var _ machine.Machine = (*Machine)(nil)
 
-// Drain is an input that ends the registrar: it announces itself no more and
-// closes all associations in order. New ones are refused.
+// Drain is an input that ends the registrar: it announces itself no more, refuses
+// new associations, hands its elements over to its peers and closes all
+// associations in order.
 type Drain struct{}
 
 // maxRings bounds the alarms that ring in one Step. What is left over is due at
@@ -80,6 +83,10 @@ func (m *Machine) Step(now time.Time, in machine.Input) []machine.Effect {
 		m.received(in)
 	case *machine.AssociationUp:
 		m.associationUp(in)
+	case *machine.AssociationFailed:
+		if d := m.answered(in.Ticket); d != nil {
+			d.failed(m, in.Reason)
+		}
 	case *machine.AssociationLost:
 		m.associationLost(in)
 	case *machine.SendFailed:
@@ -88,6 +95,8 @@ func (m *Machine) Step(now time.Time, in machine.Input) []machine.Effect {
 		m.writable(in)
 	case *machine.Heard:
 		m.heard(in)
+	case *Measured:
+		m.measuredRTT(in)
 	case *machine.Tick:
 	case *Drain:
 		m.drain()
@@ -117,6 +126,17 @@ func (m *Machine) drain() {
 	}
 	m.draining = true
 	m.alarms.clear(&m.announcer.alarm)
+	if !m.beginHandover() {
+		m.leave()
+	}
+}
+
+// leave closes all associations. Elements that are left over are not announced as
+// gone where there are peers: one of them takes them over.
+func (m *Machine) leave() {
+	m.scope.leaving = true
+	m.alarms.clear(&m.scope.heartbeat.alarm)
+	m.alarms.clear(&m.scope.handover.alarm)
 	for _, id := range slices.Sorted(maps.Keys(m.associations)) {
 		m.end(m.associations[id], Draining)
 	}

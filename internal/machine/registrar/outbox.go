@@ -1,6 +1,8 @@
 package registrar
 
 import (
+	"time"
+
 	rserpool "github.com/rspool/rspool"
 	"github.com/rspool/rspool/internal/asap"
 	"github.com/rspool/rspool/internal/machine"
@@ -71,9 +73,19 @@ const (
 	MessageRefused
 	AssociationEnded // by this side
 	PeerComplained
+	InSync    // this registrar, with its mentor
+	PeerFound // another registrar
+	PeerLost
+	PeerRevived // it was taken for dead
+	PeerDisagrees
+	PeerMisbehaves
+	TakeoverBegun // by this registrar
+	TakeoverDone
+	TakeoverByPeer
 )
 
-var eventNames = [...]string{"pool is new", "pool is gone", "element has joined", "element has moved", "element has left", "registration is refused", "message is refused", "association is ended", "peer reports an error"}
+var eventNames = [...]string{"pool is new", "pool is gone", "element has joined", "element has moved", "element has left", "registration is refused", "message is refused", "association is ended", "peer reports an error",
+	"handlespace is in sync", "peer is found", "peer is lost", "peer is alive after all", "peer is audited: checksums differ", "peer is ignored", "takeover has begun", "takeover is done", "peer has taken over"}
 
 // String returns the event as a log says it.
 func (e Event) String() string { return eventNames[e] }
@@ -85,6 +97,9 @@ type Observed struct {
 	Element     rserpool.ElementID
 	Association machine.AssociationID
 	Detail      string // a reason or fault, where there is one
+	Peer        rserpool.RegistrarID
+	Count       int           // elements taken over
+	Took        time.Duration // from the peer's loss on
 }
 
 func (m *Machine) observe(ev Observed) {

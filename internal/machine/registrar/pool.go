@@ -4,6 +4,7 @@ import (
 	"time"
 
 	rserpool "github.com/rspool/rspool"
+	"github.com/rspool/rspool/internal/enrp"
 	"github.com/rspool/rspool/internal/handlespace"
 )
 
@@ -23,7 +24,7 @@ type member struct {
 	entry *handlespace.Entry
 	pool  *pool
 
-	association *association // over which it registered last
+	association *association // over which it registered or answered last, if that lives
 	place       int          // in association.members
 
 	since   time.Time // first registration
@@ -31,6 +32,15 @@ type member struct {
 	heard   time.Time // last registration or answer to a keep-alive
 	watch   watch
 	record  record
+
+	distance uint32 // from its home, in milliseconds
+	// What is under way with a new home; see claim, suggest and reassert.
+	claimed     bool // it was asked to accept this registrar as its home
+	call        *call
+	callPlace   int // in call.members
+	suggestedTo rserpool.RegistrarID
+	suggestedAt time.Time
+	reasserted  time.Time
 }
 
 func (m *Machine) pool(h rserpool.Handle) *pool {
@@ -49,6 +59,15 @@ func (m *Machine) member(h rserpool.Handle, id rserpool.ElementID) *member {
 
 // joined follows the registration of a new element.
 func (m *Machine) joined(a *association, entry *handlespace.Entry) {
+	e := m.settle(entry)
+	m.adopt(a, e)
+	m.rest(e)
+	m.observe(Observed{Event: ElementJoined, Handle: e.pool.handle, Element: entry.ID(), Association: a.id})
+	m.changed(e.pool)
+}
+
+// settle makes what the machine knows of a new element beside its values.
+func (m *Machine) settle(entry *handlespace.Entry) *member {
 	p, _ := entry.Pool().Attachment.(*pool)
 	if p == nil {
 		p = &pool{space: entry.Pool(), handle: entry.Pool().Handle()}
@@ -59,16 +78,15 @@ func (m *Machine) joined(a *association, entry *handlespace.Entry) {
 	e := &member{entry: entry, pool: p, since: m.now, updated: m.now}
 	e.watch.owner = e
 	entry.Attachment = e
-	m.adopt(a, e)
-	m.rest(e)
-	m.observe(Observed{Event: ElementJoined, Handle: p.handle, Element: entry.ID(), Association: a.id})
-	m.changed(p)
+	return e
 }
 
 // renewed follows a re-registration.
 func (m *Machine) renewed(a *association, e *member, moved bool) {
 	e.updated = m.now
 	e.record = record{recent: e.record.recent[:0]}
+	e.claimed, e.suggestedTo = false, 0
+	m.hangUp(e)
 	if e.association != a {
 		m.counters.Moved++
 		m.adopt(a, e)
@@ -88,6 +106,10 @@ func (m *Machine) remove(e *member, why Reason) {
 		left.Association = e.association.id
 	}
 	m.observe(left)
+	if e.entry.Home() == m.cfg.ID && !m.scope.leaving {
+		m.publish(e, enrp.DeleteElement)
+	}
+	m.hangUp(e)
 	m.disown(e)
 	m.alarms.clear(&e.watch.alarm)
 	m.space.Remove(e.entry)
@@ -105,6 +127,10 @@ func (m *Machine) expire() {
 	m.expired = m.space.Expired(m.now, m.expired[:0])
 	for _, entry := range m.expired {
 		e := entry.Attachment.(*member)
+		if entry.Home() != m.cfg.ID {
+			m.letGo(e)
+			continue
+		}
 		a, handle := e.association, e.pool.handle
 		m.remove(e, Expired)
 		m.notify(a, handle, entry.ID())
