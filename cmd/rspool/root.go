@@ -40,6 +40,7 @@ the standard output, remarks and logs to the standard error.`,
 		newResolveCommand(a),
 		newTopCommand(a),
 		newDecodeCommand(a),
+		newSimulateCommand(a),
 	)
 	addGroup(root, "else", "Configuration and help:",
 		newConfigCommand(a),

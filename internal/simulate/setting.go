@@ -25,6 +25,26 @@ type Options struct {
 	Faults int
 }
 
+// Check says what is wrong with the options, if anything.
+func (o *Options) Check() error {
+	for _, v := range []struct {
+		name  string
+		value int
+		most  int
+	}{{"registrars", o.Registrars, 5}, {"elements", o.Elements, 20}, {"users", o.Users, 20}} {
+		if v.value < 0 || v.value > v.most {
+			return fmt.Errorf("%s: %d: want 1 to %d", v.name, v.value, v.most)
+		}
+	}
+	if o.Chaos < 0 || o.Chaos > time.Hour || o.Chaos > 0 && o.Chaos < time.Second {
+		return fmt.Errorf("chaos: %v: want 1s to 1h", o.Chaos)
+	}
+	if o.Faults > 1000 {
+		return fmt.Errorf("faults: %d: want 1000 or less", o.Faults)
+	}
+	return nil
+}
+
 // Setting is a world before anything happens in it.
 type Setting struct {
 	Registrars, Elements, Users int
