@@ -176,6 +176,7 @@ func (t *mentor) ring(m *Machine) {
 // becomeInSync ends the start.
 func (m *Machine) becomeInSync(how string) {
 	t := &m.scope.mentor
+	asked := t.peer
 	t.synced, t.peer, t.tried = true, nil, nil
 	m.alarms.clear(&t.alarm)
 	if m.scope.enabled {
@@ -183,7 +184,7 @@ func (m *Machine) becomeInSync(how string) {
 	}
 	m.startAnnouncing()
 	for _, p := range m.scope.peers {
-		if p.met && p.link() != nil {
+		if p.met && p.link() != nil && p != asked {
 			m.tell(p.link(), &enrp.ListRequest{Route: m.to(p.id)})
 		}
 	}

@@ -39,7 +39,7 @@ func (m *Machine) suggestBest(e *member) {
 
 // available reports whether a peer can be asked to take over an element.
 func (m *Machine) available(p *peer) bool {
-	return p.met && !p.starting && p.takeover == nil && p.asked.IsZero() && p.link() != nil && p.link().stalled.IsZero()
+	return p.met && p.takeover == nil && p.asked.IsZero() && p.link() != nil && p.link().stalled.IsZero()
 }
 
 // suggested hears that a peer would like this registrar to become an element's
