@@ -35,11 +35,12 @@ func levelOf(o *role.Observed) slog.Level {
 	switch o.Event {
 	case role.ElementJoined, role.ElementMoved:
 		return slog.LevelDebug
-	case role.PoolCreated, role.PoolEmptied:
+	case role.PoolCreated, role.PoolEmptied, role.InSync, role.PeerFound, role.PeerRevived, role.PeerDisagrees,
+		role.TakeoverBegun, role.TakeoverByPeer:
 		return slog.LevelInfo
 	case role.ElementLeft:
 		switch o.Detail {
-		case role.Deregistered.String():
+		case role.Deregistered.String(), role.Withdrawn.String():
 			return slog.LevelDebug
 		case role.Gone.String():
 			return slog.LevelInfo
@@ -67,8 +68,16 @@ func (l *eventLog) observed(o *role.Observed) {
 	if o.Association != 0 {
 		attrs = append(attrs, "association", uint64(o.Association))
 	}
+	if o.Peer != 0 {
+		attrs = append(attrs, "peer", o.Peer)
+	}
+	if o.Event == role.TakeoverDone {
+		attrs = append(attrs, "elements", o.Count, "took", o.Took)
+	}
 	switch {
 	case o.Detail == "":
+	case o.Event == role.TakeoverByPeer:
+		attrs = append(attrs, "target", o.Detail, "elements", o.Count)
 	case o.Event == role.PoolCreated:
 		attrs = append(attrs, "policy", o.Detail)
 	default:

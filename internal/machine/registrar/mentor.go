@@ -17,6 +17,7 @@ type mentor struct {
 	alarm
 	synced bool
 	since  time.Time // of the machine's start
+	until  time.Time // a mentor is looked for
 	stage  mentorStage
 	peer   *peer // whom it asks, nil while it looks for one
 	tried  []rserpool.RegistrarID
@@ -38,13 +39,19 @@ const (
 	mentorRounds = 3
 	// mentorPause is the wait between two rounds.
 	mentorPause = time.Second
+	// multicastPatience is how long a registrar that nobody has told of a peer
+	// waits for one: whoever hears its presence makes contact at once.
+	multicastPatience = time.Second
 )
 
 func (m *Machine) startMentor() {
 	t := &m.scope.mentor
-	t.owner, t.since = t, m.now
-	m.alarms.set(&t.alarm, m.after(m.cfg.Scope.MentorTimeout))
-	m.seekMentor()
+	t.owner, t.since, t.until = t, m.now, m.after(m.cfg.Scope.MentorTimeout)
+	if !m.scope.enabled {
+		m.becomeInSync("")
+		return
+	}
+	m.alarms.set(&t.alarm, m.now)
 }
 
 // inSync reports whether the registrar knows the handlespace.
@@ -57,7 +64,6 @@ func (m *Machine) seekMentor() {
 	if t.synced || t.stage != searching {
 		return
 	}
-	pending := m.cfg.Scope.Multicast && m.scope.enabled
 	for _, p := range m.scope.peers {
 		switch {
 		case !p.met || p.link() == nil || p.takeover != nil:
@@ -66,15 +72,28 @@ func (m *Machine) seekMentor() {
 			return
 		}
 	}
-	for _, c := range m.scope.contacts {
-		pending = pending || !c.own && c.failures < redials && c.peer == nil
-	}
+	heard := t.since.Add(multicastPatience)
 	switch {
 	case len(t.tried) > 0:
 		m.nextRound()
-	case !pending:
+	case m.expectsContact():
+		m.alarms.set(&t.alarm, t.until)
+	case m.cfg.Scope.Multicast && m.now.Before(heard):
+		m.alarms.set(&t.alarm, heard)
+	default:
 		m.becomeInSync("no peer was found")
 	}
+}
+
+// expectsContact reports whether a place is being dialled, or somebody there asked
+// who it is.
+func (m *Machine) expectsContact() bool {
+	for _, c := range m.scope.contacts {
+		if !c.own && c.failures < redials && c.peer == nil {
+			return true
+		}
+	}
+	return false
 }
 
 func (t *mentor) hasTried(id rserpool.RegistrarID) bool {
@@ -134,8 +153,14 @@ func (m *Machine) mentorLost(p *peer) {
 // leaveMentor tries a backup.
 func (m *Machine) leaveMentor() {
 	t := &m.scope.mentor
-	t.peer, t.stage = nil, searching
-	m.alarms.set(&t.alarm, m.after(m.cfg.Scope.MentorTimeout))
+	t.peer = nil
+	m.searchMentor()
+}
+
+func (m *Machine) searchMentor() {
+	t := &m.scope.mentor
+	t.stage, t.until = searching, m.after(m.cfg.Scope.MentorTimeout)
+	m.alarms.set(&t.alarm, t.until)
 	m.seekMentor()
 }
 
@@ -162,13 +187,15 @@ func (m *Machine) nextRound() {
 func (t *mentor) ring(m *Machine) {
 	switch t.stage {
 	case searching:
-		m.becomeInSync("no peer was found")
+		if m.now.Before(t.until) {
+			m.seekMentor()
+		} else {
+			m.becomeInSync("no peer was found")
+		}
 	case listing:
 		m.leaveMentor()
 	case waiting:
-		t.stage = searching
-		m.alarms.set(&t.alarm, m.after(m.cfg.Scope.MentorTimeout))
-		m.seekMentor()
+		m.searchMentor()
 	case loading: // the transfer has its own alarm
 	}
 }
