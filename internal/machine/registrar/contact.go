@@ -24,7 +24,7 @@ type contact struct {
 	ticket     machine.Ticket
 	link       *association
 	peer       *peer // who is there, nil if that is not known
-	failures   int   // in a row
+	failures   int   // to hear anybody there, in a row
 }
 
 const (
@@ -32,7 +32,7 @@ const (
 	// starting, or the former association still be closing.
 	firstRedial = 200 * time.Millisecond
 	maxRedial   = 30 * time.Second
-	// patience is the number of failures in a row after which nobody is there.
+	// redials is the number of failures in a row after which nobody is there.
 	redials = 2
 )
 
@@ -83,9 +83,13 @@ func (c *contact) up(m *Machine, a *association) {
 // failed implements dialler.
 func (c *contact) failed(m *Machine, reason string) {
 	c.ticket = 0
-	if c.link != nil {
-		return // the other side has dialled meanwhile
+	if c.link == nil { // else the other side has dialled meanwhile
+		m.unanswering(c, reason)
 	}
+}
+
+// unanswering follows a dial, or an association, over which nobody has spoken.
+func (m *Machine) unanswering(c *contact, reason string) {
 	c.failures++
 	if p := c.peer; p != nil && !p.asked.IsZero() && c.failures >= redials {
 		m.dead(p, reason)
@@ -125,7 +129,7 @@ func (m *Machine) link(c *contact, a *association) {
 	if old := a.contact; old != nil && old != c {
 		old.link = nil
 	}
-	c.link, a.contact, c.failures = a, c, 0
+	c.link, a.contact = a, c
 	m.alarms.clear(&c.alarm)
 }
 
@@ -145,12 +149,12 @@ func (m *Machine) unlinked(a *association) {
 	if m.draining || m.scope.leaving {
 		return
 	}
-	if p == nil && !c.configured {
-		m.dropContact(c)
+	if p == nil {
+		m.unanswering(c, "the association has ended at once")
 		return
 	}
 	m.alarms.set(&c.alarm, m.now)
-	if p != nil && p.takeover == nil {
+	if p.takeover == nil {
 		m.inquire(p)
 	}
 }

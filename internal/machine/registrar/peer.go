@@ -152,6 +152,7 @@ func (m *Machine) bind(a *association, p *peer) bool {
 	}
 	old := c.peer
 	a.peer, c.peer, p.contact = p, p, c
+	c.failures = 0
 	if old != nil && old != p {
 		old.contact = nil
 		m.dead(old, "another registrar is in its place")
