@@ -29,6 +29,8 @@ type Registrar struct {
 	Announcing int `json:"announcing_registrars"`
 
 	Counters RegistrarCounters `json:"counters"`
+	// Scope is missing where ENRP is disabled.
+	Scope *Scope `json:"scope,omitempty"`
 
 	// Pools and their elements are in order of handles and identifiers. Next
 	// is where the next page begins, and nil on the last.
@@ -147,4 +149,7 @@ func (r *Registrar) Collect(ch chan<- prometheus.Metric) {
 	c.one(descUpdates, r.Counters.Updates)
 	c.one(descAnnouncements, r.Counters.Announcements)
 	r.Counters.Steps.collect(ch, descSteps)
+	if r.Scope != nil {
+		r.Scope.collect(ch)
+	}
 }

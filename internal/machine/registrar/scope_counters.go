@@ -19,7 +19,7 @@ type ScopeCounters struct {
 
 	// Disagreements are presences whose checksum was not the expected one;
 	// Resyncs the resynchronisations begun, of which ResyncsFailed came to no
-	// end, and Mended the elements that they added, moved or removed.
+	// end, and Mended the elements that they removed.
 	Disagreements, Resyncs, ResyncsFailed, Mended uint64
 	// Claims are elements asked by KEEP_ALIVE to accept this home, of which some
 	// did (ClaimsAccepted), and some were not reached (ClaimsFailed).
