@@ -113,9 +113,22 @@ func (m *Machine) linked(a *association) {
 		m.scope.calls.arrived(m, a)
 		return
 	}
+	m.displace(a)
 	for _, c := range m.scope.contacts {
 		if c.link == nil && samePlace(c.to, a.remote) {
 			m.link(c, a)
+			return
+		}
+	}
+}
+
+// displace ends the former association with the place of a new one, the end of
+// which has not been heard yet: two endpoints have one at a time.
+func (m *Machine) displace(a *association) {
+	for _, c := range m.scope.contacts {
+		if old := c.link; old != nil && samePlace(old.remote, a.remote) {
+			m.release(old)
+			m.forget(old)
 			return
 		}
 	}

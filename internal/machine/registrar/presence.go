@@ -32,6 +32,11 @@ func (h *heartbeat) ring(m *Machine) {
 	h.last = m.now
 	msg := m.ownPresence()
 	m.tellAll(msg)
+	for _, c := range m.scope.contacts {
+		if c.link != nil && c.peer == nil && !c.own {
+			m.presenceTo(c.link, true) // it has not said who it is
+		}
+	}
 	if m.cfg.Scope.Multicast {
 		m.counters.Scope.Sent[msg.Type()]++
 		m.effect(&machine.Announce{Group: machine.ENRPGroup, Payload: enrp.Append(nil, msg)})
