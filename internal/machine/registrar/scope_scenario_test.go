@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -25,7 +26,7 @@ import (
 //	config dialect=rfc multicast suggest    for the registrars that start after it
 //	registrars A B                          start, and know each other's addresses
 //	start C peers=A                         starts later
-//	register A Pool/1 policy=least-used life=90000 deployed
+//	register A Pool/1 policy=least-used life=90000 deployed; or Pool/1-20
 //	reregister Pool/1 [at B]                where its home is, or at B
 //	deregister Pool/1 | mute Pool/1 | kill Pool/1
 //	kill A | stop A | go A | drain A        stop and go are SIGSTOP and SIGCONT
@@ -216,6 +217,15 @@ func (w *town) configure(opts map[string]string) error {
 
 // enter registers an element at a registrar.
 func (w *town) enter(registrar, name string, opts map[string]string) error {
+	if first, last, ok := strings.Cut(name, "-"); ok {
+		pool, number, _ := strings.Cut(first, "/")
+		from, _ := strconv.Atoi(number)
+		to, err := strconv.Atoi(last)
+		for i := from; i <= to && err == nil; i++ {
+			err = w.enter(registrar, fmt.Sprintf("%s/%d", pool, i), maps.Clone(opts))
+		}
+		return err
+	}
 	handle, id, err := parseElement(name)
 	if err != nil {
 		return err

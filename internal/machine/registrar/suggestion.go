@@ -58,10 +58,9 @@ func (m *Machine) suggested(e *member) {
 // Deployed registrars announce such an element as gone, so that it vanishes until
 // it registers anew.
 func (m *Machine) leftAfterSuggestion(e *member) bool {
-	if e.suggestedTo == 0 || m.now.Sub(e.suggestedAt) > suggestionGrace || m.peer(e.suggestedTo) == nil {
+	if m.scope.leaving || e.suggestedTo == 0 || m.now.Sub(e.suggestedAt) > suggestionGrace || m.peer(e.suggestedTo) == nil {
 		return false
 	}
-	e.suggestedTo = 0
 	e.watch.waiting = false
 	m.alarms.set(&e.watch.alarm, m.after(suggestionGrace)) // and then it is asked
 	return true

@@ -97,7 +97,7 @@ func (m *Machine) initTakeover(a *association, from *peer, msg *enrp.InitTakeove
 func (m *Machine) initTakeoverAck(from *peer, msg *enrp.InitTakeoverAck) {
 	p := m.peer(msg.Target)
 	if p == nil || p.takeover == nil || p.takeover.by != m.cfg.ID {
-		m.ignore(from.link(), PeerUnexpected, msg.Type().String())
+		m.counters.Scope.Ignored[PeerUnexpected]++ // the peer revived, say
 		return
 	}
 	m.consents(p, from.id)
