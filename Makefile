@@ -3,10 +3,12 @@ GO            ?= go
 FUZZTIME      ?= 10s
 BENCHTIME     ?= 1s
 BENCH         ?= .
+SEEDS         ?= 10000
+SEED          ?= 1
 LINT_VERSION  := v2.15.0
 LINT          := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
 
-.PHONY: all build check test race lint tidy bench bench-ratio fuzz lab clean
+.PHONY: all build check test race lint tidy bench bench-ratio fuzz simulate lab clean
 
 all: build
 
@@ -34,6 +36,9 @@ bench: ## the figures that the project claims; BENCH=pattern selects, BENCHTIME 
 
 fuzz: ## every fuzz target for FUZZTIME each
 	@./test/fuzz/run '$(FUZZTIME)'
+
+simulate: ## SEEDS worlds on virtual time, with faults, from seed SEED on
+	$(GO) test ./internal/simulate -count=1 -v -run TestInvariants -seeds $(SEEDS) -seed $(SEED)
 
 lab: ## the tests that need kernel SCTP, in a throw-away guest
 	./test/lab/run

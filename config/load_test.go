@@ -87,6 +87,13 @@ func TestEveryAttributeReachesItsField(t *testing.T) {
 		MaxBadReports: 5, ReportInterval: 2 * time.Second,
 		MinLife: 2 * time.Second, MaxLife: time.Hour, DefaultLife: time.Minute,
 		Announce: registrar.AnnounceConfig{Disabled: true, Group: "239.1.2.3:4000", Interface: "eth0", Interval: 3 * time.Second, TTL: 1},
+		ENRP: registrar.ENRPConfig{
+			Disabled: true, Peers: []string{"192.0.2.2:9901", "192.0.2.3:9901@40001"},
+			HeartbeatInterval: time.Second, MaxTimeLastHeard: 3 * time.Second, MaxTimeNoResponse: 2 * time.Second,
+			MentorTimeout: 4 * time.Second, TakeoverTimeout: 6 * time.Second, HandoverTimeout: 7 * time.Second,
+			Suggest: true, DistanceStep: 10 * time.Millisecond, MaxPeers: 9,
+			Announce: registrar.PresenceConfig{Disabled: true, Group: "239.1.2.4:4001", Interface: "eth1", TTL: 2},
+		},
 		Pools: []registrar.PoolConfig{
 			{Pattern: "Echo*", Policy: "builtin.least-used", WirePolicy: rserpool.RoundRobin, MaxItems: 5, MaxIncrement: 3, MaxElements: 7},
 			{

@@ -31,13 +31,7 @@ func (r *Registrar) block() block {
 				},
 			},
 			r.asapBlock(),
-			{
-				name: "enrp",
-				doc:  "The protocol between registrars.",
-				fields: []field{
-					{name: "port", def: "9901", doc: "The SCTP port, or \"any\" for a free one.", value: port(&r.ENRPPort, -1)},
-				},
-			},
+			r.enrpBlock(),
 			{
 				name: "announce",
 				doc:  "How the registrar makes itself known by multicast.",

@@ -23,8 +23,8 @@ type Config struct {
 	Door transport.Door
 	// Listen is the IP address to bind. If empty, all.
 	Listen string
-	// ASAPPort and ENRPPort are SCTP ports. If zero, 3863 and 9901; if
-	// negative, any free port.
+	// ASAPPort and ENRPPort are SCTP ports, for elements and users and for other
+	// registrars. If zero, 3863 and 9901; if negative, any free port.
 	ASAPPort, ENRPPort int
 	// UDPPort encapsulates SCTP. If zero, 9899; if negative, any free port.
 	UDPPort int
@@ -74,6 +74,8 @@ type Config struct {
 
 	// Announce makes the registrar known by multicast.
 	Announce AnnounceConfig
+	// ENRP describes how it gets along with other registrars.
+	ENRP ENRPConfig
 
 	// Policies are the selection policies that Pools may name. If nil, the
 	// built-in ones.

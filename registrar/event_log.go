@@ -39,11 +39,13 @@ func levelOf(o *role.Observed) slog.Level {
 		if o.Detail == "" {
 			return slog.LevelDebug
 		}
-	case role.PoolCreated, role.PoolEmptied, role.PolicyTried, role.PolicyReturned, role.PoolTooLarge:
+	case role.PoolCreated, role.PoolEmptied, role.PolicyTried, role.PolicyReturned, role.PoolTooLarge,
+		role.InSync, role.PeerFound, role.PeerRevived, role.PeerDisagrees,
+		role.TakeoverBegun, role.TakeoverByPeer:
 		return slog.LevelInfo
 	case role.ElementLeft:
 		switch o.Detail {
-		case role.Deregistered.String():
+		case role.Deregistered.String(), role.Withdrawn.String():
 			return slog.LevelDebug
 		case role.Gone.String():
 			return slog.LevelInfo
@@ -83,8 +85,16 @@ func (l *eventLog) observed(o *role.Observed) {
 	if o.Next != "" {
 		attrs = append(attrs, "next", o.Next)
 	}
+	if o.Peer != 0 {
+		attrs = append(attrs, "peer", o.Peer)
+	}
+	if o.Event == role.TakeoverDone {
+		attrs = append(attrs, "elements", o.Count, "took", o.Took)
+	}
 	switch {
 	case o.Detail == "":
+	case o.Event == role.TakeoverByPeer:
+		attrs = append(attrs, "target", o.Detail, "elements", o.Count)
 	case o.Event == role.PoolCreated:
 		attrs = append(attrs, "policy", o.Detail)
 	default:

@@ -1,7 +1,6 @@
 package registrar
 
 import (
-	"cmp"
 	"fmt"
 	"net/netip"
 
@@ -12,7 +11,7 @@ import (
 	"github.com/rspool/rspool/internal/transport/udp"
 )
 
-// open opens the door where none is given, the ASAP endpoint and the group of
+// open opens the door where none is given, the endpoints and the groups of
 // announcements. Where it fails, shut closes what it opened.
 func (r *Registrar) open(cfg *Config) error {
 	if r.door == nil {
@@ -27,7 +26,13 @@ func (r *Registrar) open(cfg *Config) error {
 		r.asap, err = r.door.Open(transport.EndpointConfig{Port: port, Listen: true, Handler: (*asapHandler)(r)})
 	}
 	if err == nil && !cfg.Announce.Disabled {
-		err = r.join(&cfg.Announce)
+		r.group, err = r.join(groupSettings{
+			group: cfg.Announce.Group, byDefault: asap.DeployedGroup, iface: cfg.Announce.Interface, ttl: cfg.Announce.TTL,
+			from: r.asap.Local().Port, as: machine.ASAPGroup, without: "registrar is not announced",
+		})
+	}
+	if err == nil {
+		err = r.openENRP(cfg)
 	}
 	return err
 }
@@ -64,37 +69,6 @@ func portOr(port int, byDefault uint16, name string) (uint16, error) {
 		return 0, fmt.Errorf("%s %d: want a number up to 65535", name, port)
 	}
 	return uint16(port), nil
-}
-
-// join opens the multicast group. A machine without multicast still has a
-// registrar, which peers find by a list.
-func (r *Registrar) join(cfg *AnnounceConfig) error {
-	to := asap.DeployedGroup
-	if cfg.Group != "" {
-		var err error
-		if to, err = netip.ParseAddrPort(cfg.Group); err != nil || !to.Addr().IsMulticast() {
-			return fmt.Errorf("announce group %q: want a multicast address and a port, as in %v", cfg.Group, asap.DeployedGroup)
-		}
-	}
-	m, ok := r.door.(transport.Multicast)
-	if !ok {
-		return nil
-	}
-	group, err := m.Join(transport.GroupConfig{
-		Group:      to,
-		SourcePort: r.asap.Local().Port, // deployed peers take it for the ASAP port
-		Interface:  cfg.Interface,
-		TTL:        cmp.Or(cfg.TTL, 30),
-		Receive: func(from netip.AddrPort, payload []byte) {
-			r.input(&machine.Heard{Group: machine.ASAPGroup, From: from, Payload: payload})
-		},
-	})
-	if err != nil {
-		r.log.Warn("registrar is not announced", "group", to.String(), "error", err)
-		return nil
-	}
-	r.group = group
-	return nil
 }
 
 // announced returns what announcements must say: nothing as long as the source

@@ -36,6 +36,10 @@ type Registrar struct {
 	owned   bool // the door was opened by New
 	asap    transport.Endpoint
 	group   transport.Group // nil without announcements
+	// For peers; nil without ENRP, and without presences by multicast.
+	enrp      transport.Endpoint
+	peerGroup transport.Group
+	handover  time.Duration
 
 	// mu guards the machine and what follows. It is held while effects are
 	// carried out, none of which blocks; see docs/decisions for the figures
@@ -43,9 +47,10 @@ type Registrar struct {
 	mu           sync.Mutex
 	machine      *role.Machine
 	associations map[machine.AssociationID]transport.Association
-	received     machine.Received      // used for each message
-	follow       []*machine.SendFailed // what carrying effects out has led to
-	later        []func()              // what is to be done without mu
+	dials        map[machine.AssociationID]machine.Ticket // under way
+	received     machine.Received                         // used for each message
+	follow       []machine.Input                          // what carrying effects out has led to
+	later        []func()                                 // what is to be done without mu
 	steps        status.Histogram
 	stepped      uint64
 	serving      bool
@@ -80,6 +85,8 @@ func New(cfg Config) (*Registrar, error) {
 		started:      time.Now(),
 		door:         cfg.Door,
 		associations: map[machine.AssociationID]transport.Association{},
+		dials:        map[machine.AssociationID]machine.Ticket{},
+		handover:     handoverTime(&cfg.ENRP),
 		empty:        make(chan struct{}),
 		maxIncrement: cfg.MaxIncrement,
 	}
@@ -97,7 +104,7 @@ func New(cfg Config) (*Registrar, error) {
 	r.present = selection{policies, cfg.Pools}
 	r.mu.Lock() // peers that are quick wait until the machine is there
 	if err = r.open(&cfg); err == nil {
-		r.machine = r.newMachine(&cfg, policies, options)
+		err = r.start(&cfg, policies, options)
 	}
 	r.mu.Unlock()
 	if err != nil {
@@ -107,12 +114,17 @@ func New(cfg Config) (*Registrar, error) {
 	return r, nil
 }
 
-func (r *Registrar) newMachine(cfg *Config, policies *engine.Registry, options func(rserpool.Handle) *handlespace.Options) *role.Machine {
+// start makes the machine. What it asks for at first is done by the first step.
+func (r *Registrar) start(cfg *Config, policies *engine.Registry, options func(rserpool.Handle) *handlespace.Options) error {
+	scope, err := r.scope(cfg)
+	if err != nil {
+		return err
+	}
 	interval := cfg.Announce.Interval
 	if r.group == nil {
 		interval = -1
 	}
-	return role.New(role.Config{
+	r.machine = role.New(role.Config{
 		ID:                r.id,
 		Dialect:           cfg.Dialect,
 		Rand:              rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
@@ -131,10 +143,12 @@ func (r *Registrar) newMachine(cfg *Config, policies *engine.Registry, options f
 		MaxLife:           cfg.MaxLife,
 		DefaultLife:       cfg.DefaultLife,
 		AnnounceInterval:  interval,
+		Scope:             scope,
 		Policies:          policies,
 		Pool:              options,
 		Run:               r.run,
 	}, r.started)
+	return nil
 }
 
 // ID returns the registrar's identifier.
@@ -143,9 +157,10 @@ func (r *Registrar) ID() rserpool.RegistrarID { return r.id }
 // Address returns where elements and users reach the registrar.
 func (r *Registrar) Address() transport.Address { return r.asap.Local() }
 
-// Serve runs the registrar until ctx ends. Then it stops announcing, closes the
-// associations in order, which takes two seconds at most, closes everything that
-// New opened, and returns nil. It can be called once.
+// Serve runs the registrar until ctx ends. Then it stops announcing, hands its
+// elements over to other registrars where there are any, closes the associations
+// in order, which takes two seconds at most, closes everything that New opened,
+// and returns nil. It can be called once.
 func (r *Registrar) Serve(ctx context.Context) error {
 	r.mu.Lock()
 	if r.serving || r.draining {
@@ -160,15 +175,20 @@ func (r *Registrar) Serve(ctx context.Context) error {
 	for {
 		select {
 		case <-r.timer.C:
-			r.mu.Lock()
-			r.armed = time.Time{}
-			r.step(&machine.Tick{})
-			r.unlock()
+			r.tick()
 		case <-ctx.Done():
 			r.drain()
 			return r.Close()
 		}
 	}
+}
+
+// tick lets the machine do what is due.
+func (r *Registrar) tick() {
+	r.mu.Lock()
+	defer r.unlock()
+	r.armed = time.Time{}
+	r.step(&machine.Tick{})
 }
 
 // drain ends the machine's work and waits for the associations to close.
@@ -177,14 +197,24 @@ func (r *Registrar) drain() {
 	r.draining = true
 	open, empty := len(r.associations), r.empty
 	r.step(&role.Drain{})
+	limit := drainTime
+	if r.machine.HandsOver() {
+		limit += r.handover
+	}
 	r.unlock()
 	r.log.Info("registrar is closing", "associations", open)
 	if open > 0 {
-		bound := time.NewTimer(drainTime)
+		bound := time.NewTimer(limit)
 		defer bound.Stop()
-		select {
-		case <-empty:
-		case <-bound.C:
+		for waits := true; waits; {
+			select {
+			case <-r.timer.C:
+				r.tick()
+			case <-empty:
+				waits = false
+			case <-bound.C:
+				waits = false
+			}
 		}
 	}
 	r.mu.Lock()
@@ -213,8 +243,13 @@ func (r *Registrar) shut() error {
 	if r.group != nil {
 		err = r.group.Close()
 	}
-	if r.asap != nil {
-		err = errors.Join(err, r.asap.Close())
+	if r.peerGroup != nil {
+		err = errors.Join(err, r.peerGroup.Close())
+	}
+	for _, e := range []transport.Endpoint{r.asap, r.enrp} {
+		if e != nil {
+			err = errors.Join(err, e.Close())
+		}
 	}
 	if r.owned && r.door != nil {
 		err = errors.Join(err, r.door.Close())

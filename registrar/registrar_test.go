@@ -152,6 +152,7 @@ func TestServeClosesAssociationsInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, Config{})
 		p := b.dial(b.host("192.0.2.10"), &peer{})
+		time.Sleep(2 * time.Second) // in which no other registrar is found
 		if err := b.reg.Ready(); err != nil {
 			t.Errorf("Ready: %v", err)
 		}

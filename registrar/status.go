@@ -3,11 +3,9 @@ package registrar
 import (
 	"errors"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	rserpool "github.com/rspool/rspool"
-	"github.com/rspool/rspool/internal/asap"
 	"github.com/rspool/rspool/internal/handlespace"
 	"github.com/rspool/rspool/internal/machine"
 	role "github.com/rspool/rspool/internal/machine/registrar"
@@ -18,6 +16,7 @@ import (
 var (
 	errNotServing = errors.New("registrar does not serve yet")
 	errDraining   = errors.New("registrar is closing")
+	errNotInSync  = errors.New("registrar does not know the handlespace of its peers yet")
 )
 
 // Ready returns nil while the registrar serves.
@@ -29,6 +28,8 @@ func (r *Registrar) Ready() error {
 		return errDraining
 	case !r.serving:
 		return errNotServing
+	case !r.machine.InSync():
+		return errNotInSync
 	}
 	return nil
 }
@@ -55,6 +56,9 @@ func (r *Registrar) snapshot(q status.Query) *status.Registrar {
 		Dialect:     r.dialect.String(),
 		ASAPAddress: r.Address().String(),
 	}
+	if r.enrp != nil {
+		s.ENRPAddress = r.PeerAddress().String()
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m, space := r.machine, r.machine.Space()
@@ -65,6 +69,7 @@ func (r *Registrar) snapshot(q status.Query) *status.Registrar {
 	s.Counters = countersOf(m.Counters())
 	s.Counters.Subscriptions = m.Subscriptions()
 	s.Counters.Steps = r.steps
+	s.Scope = scopeOf(m)
 	s.AssociationCount = m.PeerCount()
 	for _, p := range m.Peers(q.AssociationLimit()) {
 		s.Associations = append(s.Associations, associationOf(p))
@@ -202,20 +207,7 @@ func countersOf(c role.Counters) status.RegistrarCounters {
 	for code, n := range c.Errors {
 		s.Errors[code.String()] = n
 	}
-	for t := range c.Received {
-		name := "unrecognized"
-		if t > 0 {
-			name = strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(asap.Type(t).String(), "ASAP_"), "_", "-"))
-		}
-		for _, d := range []struct {
-			direction string
-			n         uint64
-		}{{"received", c.Received[t]}, {"sent", c.Sent[t]}} {
-			if d.n > 0 {
-				s.Messages = append(s.Messages, status.MessageCount{Protocol: "asap", Type: name, Direction: d.direction, Count: d.n})
-			}
-		}
-	}
+	s.Messages = messagesOf(&c)
 	return s
 }
 

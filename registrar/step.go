@@ -17,17 +17,37 @@ type asapHandler Registrar
 
 // Event implements transport.Handler.
 func (h *asapHandler) Event(a transport.Association, kind transport.EventKind, err error) {
-	r := (*Registrar)(h)
+	(*Registrar)(h).event(machine.ASAPEndpoint, a, kind, err)
+}
+
+// Message implements transport.Handler.
+func (h *asapHandler) Message(a transport.Association, m transport.Message) {
+	(*Registrar)(h).message(a, m)
+}
+
+// event hands a change of an association to the machine.
+func (r *Registrar) event(endpoint machine.Endpoint, a transport.Association, kind transport.EventKind, err error) {
 	id := machine.AssociationID(a.ID())
 	r.mu.Lock()
 	defer r.unlock()
 	switch kind {
 	case transport.Up:
 		r.associations[id] = a
-		r.step(&machine.AssociationUp{Association: id, Local: a.Local(), Remote: a.Remote()})
+		ticket := r.dials[id]
+		delete(r.dials, id)
+		r.step(&machine.AssociationUp{Association: id, Endpoint: endpoint, Ticket: ticket, Local: a.Local(), Remote: a.Remote()})
 	case transport.Restarted:
 		r.step(&machine.AssociationLost{Association: id, Restarted: true})
 	case transport.Lost, transport.Closed:
+		if ticket, dialled := r.dials[id]; dialled {
+			delete(r.dials, id)
+			failed := &machine.AssociationFailed{Ticket: ticket}
+			if err != nil {
+				failed.Reason = err.Error()
+			}
+			r.step(failed)
+			return
+		}
 		delete(r.associations, id)
 		lost := &machine.AssociationLost{Association: id, Orderly: kind == transport.Closed}
 		if err != nil {
@@ -41,9 +61,8 @@ func (h *asapHandler) Event(a transport.Association, kind transport.EventKind, e
 	}
 }
 
-// Message implements transport.Handler.
-func (h *asapHandler) Message(a transport.Association, m transport.Message) {
-	r := (*Registrar)(h)
+// message hands a message to the machine.
+func (r *Registrar) message(a transport.Association, m transport.Message) {
 	r.mu.Lock()
 	defer r.unlock()
 	r.received = machine.Received{Association: machine.AssociationID(a.ID()), PPID: m.PPID, Payload: m.Payload}
@@ -99,9 +118,17 @@ func (r *Registrar) perform(e machine.Effect) {
 			reason := e.Reason
 			r.later = append(r.later, func() { a.Abort(reason) })
 		}
+	case *machine.Associate:
+		r.associate(e)
+	case *role.Measure:
+		r.measure(e)
 	case *machine.Announce:
-		if r.group != nil && e.Group == machine.ASAPGroup {
-			if err := r.group.Send(e.Payload); err != nil {
+		group := r.group
+		if e.Group == machine.ENRPGroup {
+			group = r.peerGroup
+		}
+		if group != nil {
+			if err := group.Send(e.Payload); err != nil {
 				r.later = append(r.later, func() { r.log.rated(slog.LevelDebug, "announcement is not sent", "error", err) })
 			}
 		}
@@ -122,7 +149,10 @@ func (r *Registrar) send(a transport.Association, m transport.Message) {
 		// In the latter case, the association's end will be heard.
 	case errors.Is(err, transport.ErrBackpressure):
 		id := machine.AssociationID(a.ID())
-		if slices.ContainsFunc(r.follow, func(f *machine.SendFailed) bool { return f.Association == id }) {
+		if slices.ContainsFunc(r.follow, func(in machine.Input) bool {
+			f, ok := in.(*machine.SendFailed)
+			return ok && f.Association == id
+		}) {
 			return
 		}
 		r.follow = append(r.follow, &machine.SendFailed{Association: id, Full: true})

@@ -89,10 +89,15 @@ func untilInterrupt(ctx context.Context) (context.Context, context.CancelFunc) {
 // telemetry serves source at address, if there is one, until stop is called. It
 // returns the address that is really served.
 func (a *app) telemetry(ctx context.Context, address string, source status.Source, log *slog.Logger) (served string, stop func(), err error) {
-	if address == "" {
+	return a.serveTelemetry(ctx, status.Config{Address: address, Source: source, Log: log})
+}
+
+// serveTelemetry is telemetry with all that there is to configure.
+func (a *app) serveTelemetry(ctx context.Context, cfg status.Config) (served string, stop func(), err error) {
+	if cfg.Address == "" {
 		return "", func() {}, nil
 	}
-	s, err := status.Listen(status.Config{Address: address, Source: source, Log: log})
+	s, err := status.Listen(cfg)
 	if err != nil {
 		return "", nil, err
 	}
@@ -100,7 +105,7 @@ func (a *app) telemetry(ctx context.Context, address string, source status.Sourc
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		if err := s.Serve(ctx); err != nil {
-			log.Error("telemetry has ended", "error", err)
+			cfg.Log.Error("telemetry has ended", "error", err)
 		}
 	})
 	return s.Addr().String(), func() {

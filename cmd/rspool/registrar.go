@@ -13,13 +13,14 @@ import (
 
 	rserpool "github.com/rspool/rspool"
 	"github.com/rspool/rspool/config"
+	"github.com/rspool/rspool/internal/status"
 	"github.com/rspool/rspool/registrar"
 )
 
 func newRegistrarCommand(a *app) *cobra.Command {
 	return a.group("registrar", "Run a registrar and look into one",
 		"  rspool registrar run\n  rspool registrar status",
-		newRegistrarRunCommand(a), newRegistrarCheckCommand(a), newRegistrarStatusCommand(a))
+		newRegistrarRunCommand(a), newRegistrarCheckCommand(a), newRegistrarStatusCommand(a), newRegistrarDrainCommand(a))
 }
 
 // registrarFlags are the essentials of a registrar's configuration.
@@ -34,8 +35,10 @@ func (f *registrarFlags) add(cmd *cobra.Command) {
 	flags.Var(textFlag[rserpool.RegistrarID]{&c.ID, "id", parseRegistrarID, formatRegistrarID}, "id", "`ID` in the operation scope, as in 0x2f1a93c4 (default a random one)")
 	flags.StringVar(&c.Listen, "listen", "", "IP `ADDRESS` to bind (default all)")
 	flags.Var(portFlag{&c.ASAPPort, -1}, "asap-port", "SCTP `PORT` for elements and users, or any (default 3863)")
+	flags.Var(portFlag{&c.ENRPPort, -1}, "enrp-port", "SCTP `PORT` for other registrars, or any (default 9901)")
+	flags.StringArrayVar(&c.ENRP.Peers, "peer", nil, "`ADDRESS` of another registrar, as IP:PORT or IP:PORT@UDPPORT; may be repeated")
 	flags.Var(portFlag{&c.UDPPort, -1}, "udp-port", "UDP `PORT` that encapsulates SCTP, or any (default 9899)")
-	flags.BoolVar(&f.announce, "announce", true, "make the registrar known by multicast")
+	flags.BoolVar(&f.announce, "announce", true, "make the registrar known by multicast, and find others")
 	flags.StringVar(&f.telemetry, "telemetry", "", "`ADDRESS` for metrics, health and status, as HOST:PORT")
 }
 
@@ -50,6 +53,12 @@ func (f *registrarFlags) apply(cmd *cobra.Command, c *config.Config) {
 	}
 	if given("asap-port") {
 		r.ASAPPort = f.registrar.ASAPPort
+	}
+	if given("enrp-port") {
+		r.ENRPPort = f.registrar.ENRPPort
+	}
+	if given("peer") {
+		r.ENRP.Peers = f.registrar.ENRP.Peers
 	}
 	if given("udp-port") {
 		r.UDPPort = f.registrar.UDPPort
@@ -83,8 +92,9 @@ func newRegistrarRunCommand(a *app) *cobra.Command {
 		Long: `run starts a registrar with the registrar, pool, log and telemetry blocks of the
 configuration; flags win over them, and neither is needed.
 
-SIGTERM and SIGINT end it in order: it stops announcing, closes its associations,
-and exits with 0. A second one ends it at once. At SIGHUP it reads the
+SIGTERM and SIGINT end it in order: it stops announcing, hands its elements over to
+other registrars where there are any, closes its associations, and exits with 0. A
+second one ends it at once. At SIGHUP it reads the
 configuration again and logs whether it is good; changes take effect at the next
 start.`,
 		Example: `  rspool registrar run
@@ -116,14 +126,16 @@ func (a *app) runRegistrar(ctx context.Context, c *config.Config, ready string) 
 	if err != nil {
 		return err
 	}
-	telemetry, stopTelemetry, err := a.telemetry(ctx, c.Telemetry.Listen, r, log)
+	ctx, leave := context.WithCancel(ctx)
+	defer leave()
+	telemetry, stopTelemetry, err := a.serveTelemetry(ctx, status.Config{Address: c.Telemetry.Listen, Source: r, Log: log, Drain: leave})
 	if err != nil {
 		_ = r.Close() // the first error counts
 		return err
 	}
 	defer stopTelemetry()
 	log.Info("transport is chosen", "transport", "udp", "mode", orElse(c.Registrar.Transport, "auto"), "udp_port", r.Address().UDPPort)
-	if err := writeReady(ready, readiness{Role: "registrar", ID: r.ID().String(), ASAP: r.Address().String(), Telemetry: telemetry}); err != nil {
+	if err := writeReady(ready, readiness{Role: "registrar", ID: r.ID().String(), ASAP: r.Address().String(), ENRP: enrpAddress(r), Telemetry: telemetry}); err != nil {
 		_ = r.Close()
 		return err
 	}
@@ -196,14 +208,23 @@ func (a *app) checkRegistrar(ctx context.Context, c *config.Config) error {
 	result := struct {
 		OK        bool   `json:"ok"`
 		ASAP      string `json:"asap"`
+		ENRP      string `json:"enrp,omitempty"`
 		Telemetry string `json:"telemetry,omitempty"`
 		Pools     int    `json:"pool_blocks"`
-	}{true, r.Address().String(), telemetry, len(cfg.Pools)}
+	}{true, r.Address().String(), enrpAddress(r), telemetry, len(cfg.Pools)}
 	return a.print(result, func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "good: a registrar can start here\nasap %s, telemetry %s, %s\n",
-			result.ASAP, orNone(telemetry), count(result.Pools, "pool block"))
+		_, err := fmt.Fprintf(w, "good: a registrar can start here\nasap %s, enrp %s, telemetry %s, %s\n",
+			result.ASAP, orNone(result.ENRP), orNone(telemetry), count(result.Pools, "pool block"))
 		return err
 	})
+}
+
+// enrpAddress is where peers reach the registrar, empty where they cannot.
+func enrpAddress(r *registrar.Registrar) string {
+	if a := r.PeerAddress(); a.Port != 0 {
+		return a.String()
+	}
+	return ""
 }
 
 func orElse(s, otherwise string) string {

@@ -62,6 +62,11 @@ func writeRegistrar(w io.Writer, r *status.Registrar, now time.Time) error {
 	fmt.Fprintf(w, "%s, %s (%d its own, checksum 0x%04x), %s, %s\n",
 		count(r.PoolCount, "pool"), count(r.ElementCount, "element"), r.OwnedCount, r.Checksum,
 		count(r.AssociationCount, "association"), count(r.Announcing, "other registrar"))
+	if r.Scope != nil {
+		if err := writeScope(w, r.Scope, now); err != nil {
+			return err
+		}
+	}
 	c := &r.Counters
 	for _, line := range []struct {
 		name   string

@@ -38,8 +38,10 @@ the standard output, remarks and logs to the standard error.`,
 	)
 	addGroup(root, "look", "Look into one:",
 		newResolveCommand(a),
+		newSpaceCommand(a),
 		newTopCommand(a),
 		newDecodeCommand(a),
+		newSimulateCommand(a),
 	)
 	addGroup(root, "else", "Configuration and help:",
 		newConfigCommand(a),

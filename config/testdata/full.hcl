@@ -27,7 +27,25 @@ registrar {
   }
 
   enrp {
-    port = 5001
+    enabled              = false
+    port                 = 5001
+    peers                = ["192.0.2.2:9901", "192.0.2.3:9901@40001"]
+    heartbeat            = "1s"
+    max_time_last_heard  = "3s"
+    max_time_no_response = "2s"
+    mentor_timeout       = "4s"
+    takeover_timeout     = "6s"
+    handover_timeout     = "7s"
+    suggestion           = true
+    distance_step        = "10ms"
+    max_peers            = 9
+
+    announce {
+      enabled   = false
+      group     = "239.1.2.4:4001"
+      interface = "eth1"
+      ttl       = 2
+    }
   }
 
   announce {

@@ -31,6 +31,8 @@ type Registrar struct {
 	Counters RegistrarCounters `json:"counters"`
 	// Policies are those that are part of a chain, in order of their names.
 	Policies []Policy `json:"policies,omitempty"`
+	// Scope is missing where ENRP is disabled.
+	Scope *Scope `json:"scope,omitempty"`
 
 	// Pools and their elements are in order of handles and identifiers. Next
 	// is where the next page begins, and nil on the last.
@@ -160,4 +162,7 @@ func (r *Registrar) Collect(ch chan<- prometheus.Metric) {
 	c.one(descUpdates, r.Counters.Updates)
 	c.one(descAnnouncements, r.Counters.Announcements)
 	r.Counters.Steps.collect(ch, descSteps)
+	if r.Scope != nil {
+		r.Scope.collect(ch)
+	}
 }

@@ -23,11 +23,15 @@ type Config struct {
 	Address string
 	// Source is what to show. Required.
 	Source Source
+	// Drain lets the process end in order, for a POST of this machine to /drain.
+	// If nil, there is no such path.
+	Drain func()
 	// Log receives what an operator should know. If nil, slog.Default().
 	Log *slog.Logger
 }
 
-// Server answers /metrics, /healthz, /readyz and /status.
+// Server answers /metrics, /healthz, /readyz and /status, and /drain where it is
+// told how.
 type Server struct {
 	listener net.Listener
 	http     *http.Server
@@ -68,7 +72,7 @@ func Listen(cfg Config) (*Server, error) {
 		listener: netutil.LimitListener(l, maxConnections),
 		log:      cfg.Log,
 		http: &http.Server{
-			Handler:           Handler(cfg.Source),
+			Handler:           cfg.handler(),
 			ReadHeaderTimeout: headerTimeout,
 			ReadTimeout:       requestTimeout,
 			WriteTimeout:      requestTimeout,

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	rserpool "github.com/rspool/rspool"
 	"github.com/rspool/rspool/internal/status"
 	"go.uber.org/goleak"
 )
@@ -69,6 +70,18 @@ func registrarSnapshot() *status.Registrar {
 			Reports:       status.Counts{"counted": 1},
 			Aborts:        status.Counts{"idle": 1},
 			Subscriptions: 1, Updates: 6, Announcements: 12, SubscriptionsRefused: 1,
+		},
+		Scope: &status.Scope{
+			InSync: true, Contacts: 2, Unanswered: 1, Calls: 1,
+			Peers: []status.Peer{
+				{ID: 0x0b, State: "active", Address: "192.0.2.2:9901", Association: 2, Elements: 3, Checksum: 0x1234, Distance: 50, Audit: status.Audit{State: "agrees"}},
+				{ID: 0x0c, State: "inactive", Audit: status.Audit{State: "unknown"}, Takeover: &status.Takeover{By: 0x0a, Attempts: 1, Waiting: []rserpool.RegistrarID{0x0b}}},
+			},
+			Counters: status.ScopeCounters{
+				Peers: status.Counts{"found": 2, "lost": 1}, Ignored: status.Counts{"malformed": 3},
+				Takeovers: status.Counts{"begun": 1}, TakenOver: 4, Audits: status.Counts{"resyncs": 5}, Mended: 6,
+				Claims: status.Counts{"asked": 7}, Reasserted: 8, Suggestions: status.Counts{"sent": 9}, Heard: 10,
+			},
 		},
 		Pools: []status.Pool{{Handle: "EchoPool", Policy: "least-used", Protocol: "sctp", Control: true, ElementCount: 2,
 			Elements: []status.Element{{ID: 1, Home: 0x0a, Transport: "sctp 192.0.2.7:5001", Weight: &weight, Load: &load}}}},

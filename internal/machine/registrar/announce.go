@@ -8,8 +8,8 @@ import (
 	"github.com/rspool/rspool/internal/machine"
 )
 
-// announcer makes the registrar known by multicast (RFC 5352, Section 3.6). It
-// lives from the machine's start to Drain.
+// announcer makes the registrar known by multicast (RFC 5352, Section 3.6), from
+// when it is in sync to Drain.
 type announcer struct {
 	alarm
 	others map[rserpool.RegistrarID]time.Time // when heard last
@@ -26,11 +26,10 @@ const maxOthers = 1024
 // Deviation: RFC 5352, Section 3.6 has no bound; see docs/deviations.md.
 const maxScale = 4
 
-func (m *Machine) startAnnouncing(now time.Time) {
-	m.announcer.others = map[rserpool.RegistrarID]time.Time{}
+func (m *Machine) startAnnouncing() {
 	m.announcer.owner = &m.announcer
-	if m.cfg.AnnounceInterval > 0 {
-		m.alarms.set(&m.announcer.alarm, now)
+	if m.cfg.AnnounceInterval > 0 && !m.draining {
+		m.alarms.set(&m.announcer.alarm, m.now)
 	}
 }
 
@@ -68,7 +67,8 @@ func (n *announcer) count(m *Machine) int {
 }
 
 func (m *Machine) heard(in *machine.Heard) {
-	if in.Group != machine.ASAPGroup {
+	if in.Group == machine.ENRPGroup {
+		m.heardPresence(in)
 		return
 	}
 	msg, _, err := m.decoder.Parse(in.Payload)

@@ -18,11 +18,23 @@ type association struct {
 	endpoint machine.Endpoint
 	remote   transport.Address
 	asap     *rserpool.Transport // remote, as the elements' ASAP transport
+	distance uint32              // of the elements behind it, in milliseconds
+	measured time.Time           // when its round-trip time was asked for
 	since    time.Time
 	heard    time.Time
 
+	// members registered over it or answered to it. Those that moved to another
+	// home stay: they may come back.
 	members       []*member
 	subscriptions []*subscription
+
+	// Of the ENRP endpoint: the peer that it leads to, nil before that is known,
+	// and where that is; whether it was asked for its presence; and what it was
+	// complained about already, one bit for each PeerIgnored.
+	peer    *peer
+	contact *contact
+	greeted bool
+	warned  uint32
 
 	// stalled is when the peer's queue was found full, zero while it takes
 	// messages.
@@ -37,12 +49,16 @@ func (m *Machine) associationUp(in *machine.AssociationUp) {
 	if m.associations[in.Association] != nil {
 		m.associationLost(&machine.AssociationLost{Association: in.Association})
 	}
+	d := m.answered(in.Ticket)
 	switch {
+	case in.Ticket != 0 && d == nil: // it is not wanted any more
+		m.effect(&machine.Shutdown{Association: in.Association})
+		return
 	case m.draining:
-		m.abort(in.Association, Draining)
+		m.turnAway(in.Association, d, Draining)
 		return
 	case len(m.associations) >= m.cfg.MaxAssociations:
-		m.abort(in.Association, TooMany)
+		m.turnAway(in.Association, d, TooMany)
 		return
 	}
 	a := &association{id: in.Association, endpoint: in.Endpoint, since: m.now, heard: m.now}
@@ -50,6 +66,18 @@ func (m *Machine) associationUp(in *machine.AssociationUp) {
 	a.patience.owner = a
 	m.associations[a.id] = a
 	m.await(a)
+	m.linked(a)
+	if d != nil {
+		d.up(m, a)
+	}
+}
+
+// turnAway refuses an association, which d may wait for.
+func (m *Machine) turnAway(id machine.AssociationID, d dialler, why AbortReason) {
+	m.abort(id, why)
+	if d != nil {
+		d.failed(m, why.String())
+	}
 }
 
 // setRemote keeps the peer's addresses in the form in which registrations are
@@ -89,18 +117,27 @@ func (m *Machine) associationLost(in *machine.AssociationLost) {
 		a.stalled = time.Time{}
 		a.heard = m.now
 		m.await(a)
+		m.restarted(a)
 		return
 	}
 	m.forget(a)
 }
 
-// release removes the association's elements and subscriptions.
+// release removes the association's elements and subscriptions. Elements of which
+// another registrar is the home are only left alone.
 func (m *Machine) release(a *association) {
 	for len(a.subscriptions) > 0 {
 		m.unsubscribe(a.subscriptions[len(a.subscriptions)-1])
 	}
 	for len(a.members) > 0 {
-		m.remove(a.members[len(a.members)-1], Gone)
+		e := a.members[len(a.members)-1]
+		if own := e.entry.Home() == m.cfg.ID; own && !m.leftAfterSuggestion(e) {
+			m.remove(e, Gone)
+			continue
+		} else if !own {
+			m.retire(e)
+		}
+		m.disown(e)
 	}
 }
 
@@ -108,6 +145,7 @@ func (m *Machine) release(a *association) {
 func (m *Machine) forget(a *association) {
 	m.alarms.clear(&a.patience)
 	delete(m.associations, a.id)
+	m.unlinked(a)
 }
 
 // end ends the association from this side. The driver still reports that it is
@@ -149,6 +187,10 @@ func (m *Machine) writable(in *machine.Writable) {
 	}
 	a.stalled = time.Time{}
 	m.await(a)
+	if a.peer != nil {
+		m.presenceTo(a, true) // which shows both what they have missed
+		m.remindOf(a)
+	}
 	for _, e := range a.members {
 		if e.watch.waiting {
 			e.watch.waiting = false
@@ -182,7 +224,7 @@ func (a *association) ring(m *Machine) {
 	switch idle := m.now.Sub(a.heard); {
 	case !a.stalled.IsZero():
 		m.end(a, NotReading)
-	case len(a.members) > 0 || len(a.subscriptions) > 0:
+	case len(a.members) > 0 || len(a.subscriptions) > 0 || a.peer != nil:
 		m.alarms.set(&a.patience, m.now.Add(m.cfg.IdleTimeout))
 	case idle < m.cfg.IdleTimeout:
 		m.await(a)

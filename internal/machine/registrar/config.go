@@ -46,6 +46,9 @@ type Config struct {
 	// AnnounceInterval is T6-Serverannounce; negative: no announcements. 1 s.
 	AnnounceInterval time.Duration
 
+	// Scope describes the peers.
+	Scope ScopeConfig
+
 	// Policies are the selection policies by wire type. Required.
 	Policies *engine.Registry
 	// Pool returns the options of a pool whose first element registers, which
@@ -87,5 +90,6 @@ func (c Config) withDefaults() Config {
 	duration(&c.MaxLife, 24*time.Hour)
 	duration(&c.DefaultLife, 15*time.Minute)
 	duration(&c.AnnounceInterval, time.Second)
+	c.Scope = c.Scope.withDefaults(c.Dialect)
 	return c
 }

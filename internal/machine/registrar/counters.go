@@ -29,6 +29,8 @@ type Counters struct {
 	Reports, ReportsLimited, ReportsUnknown                         uint64
 	SubscriptionsRefused, Updates                                   uint64
 	Announcements                                                   uint64
+
+	Scope ScopeCounters
 }
 
 // Ignored says why a message or datagram had no effect.
@@ -62,12 +64,13 @@ const (
 	Silent              // it did not answer a keep-alive
 	Unreachable         // too many users reported it
 	Gone                // its association is gone
+	Withdrawn           // its home, a peer, has it no more
 )
 
-var reasonNames = [...]string{"deregistered", "expired", "keepalive", "unreachable", "association"}
+var reasonNames = [...]string{"deregistered", "expired", "keepalive", "unreachable", "association", "withdrawn"}
 
 // String returns the reason as policies know it: "deregistered", "expired",
-// "keepalive", "unreachable" or "association".
+// "keepalive", "unreachable", "association" or "withdrawn".
 func (r Reason) String() string { return reasonNames[r] }
 
 // failure returns the reason as policies know it, where they hear of it.

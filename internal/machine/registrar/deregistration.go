@@ -12,10 +12,11 @@ func (m *Machine) deregistration(a *association, msg *asap.Deregistration) {
 	answer := &m.message.deregistration
 	*answer = asap.DeregistrationResponse{Handle: msg.Handle, Element: msg.Element}
 	if e := m.member(msg.Handle, msg.Element); e != nil {
-		if m.collides(a, e) {
+		if m.collides(a, e) || m.strange(a, e) {
 			answer.Error = rserpool.Fail(rserpool.SecurityRejection)
 			m.countCauses(answer.Error)
 		} else {
+			m.takeHome(e) // or nobody would believe that it is gone
 			m.remove(e, Deregistered)
 		}
 	}

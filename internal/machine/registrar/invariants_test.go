@@ -17,7 +17,7 @@ func (m *Machine) check() error {
 			return fmt.Errorf("association %d is kept as %d", a.id, id)
 		}
 		for i, e := range a.members {
-			if e.association != a || e.place != i || e.entry.Pool() == nil {
+			if e.association != a || e.place != i || e.entry.Pool() == nil || e.call != nil {
 				return fmt.Errorf("association %d: element %v is not at its place", id, e.entry.ID())
 			}
 		}
@@ -32,13 +32,11 @@ func (m *Machine) check() error {
 		elements += len(a.members)
 		subscriptions += len(a.subscriptions)
 	}
-	if elements != m.space.Elements() {
-		return fmt.Errorf("associations have %d elements, the handlespace has %d", elements, m.space.Elements())
-	}
 	if subscriptions != m.subscriptions {
 		return fmt.Errorf("associations have %d subscriptions, %d were counted", subscriptions, m.subscriptions)
 	}
 	var sum uint64
+	watched := 0
 	for p := range m.space.All() {
 		mp := p.Attachment.(*pool)
 		if mp.gone || mp.space != p || p.Len() == 0 {
@@ -49,16 +47,30 @@ func (m *Machine) check() error {
 			switch {
 			case e.entry != entry || e.pool != mp:
 				return fmt.Errorf("element %v is mixed up with another", entry.ID())
-			case e.association == nil || m.associations[e.association.id] != e.association:
+			case e.association != nil && m.associations[e.association.id] != e.association:
 				return fmt.Errorf("element %v depends on an association that is gone", entry.ID())
-			case e.watch.place == 0:
+			case e.call != nil && (e.association != nil || e.call.members[e.callPlace] != e || m.scope.calls.byPlace[e.call.place] != e.call):
+				return fmt.Errorf("element %v is not called", entry.ID())
+			case e.watch.place == 0 && (entry.Home() == m.cfg.ID || e.watch.waiting || e.claimed):
 				return fmt.Errorf("element %v is not watched", entry.ID())
+			case e.watch.place != 0 && entry.Home() != m.cfg.ID && !e.watch.waiting:
+				return fmt.Errorf("element %v is watched although its home is %v", entry.ID(), entry.Home())
+			case entry.Home() != m.cfg.ID && m.peer(entry.Home()) == nil:
+				return fmt.Errorf("element %v has the home %v, which is no peer", entry.ID(), entry.Home())
 			case entry.Expires().Before(m.now):
 				return fmt.Errorf("element %v has outlived its life", entry.ID())
 			case len(e.record.recent) > m.cfg.MaxBadReports:
 				return fmt.Errorf("element %v has %d recent reports", entry.ID(), len(e.record.recent))
 			}
-			sum += rserpool.ChecksumBlock(p.Handle(), entry.ID())
+			if e.association != nil {
+				elements--
+			}
+			if e.watch.place != 0 {
+				watched++
+			}
+			if entry.Home() == m.cfg.ID {
+				sum += rserpool.ChecksumBlock(p.Handle(), entry.ID())
+			}
 		}
 	}
 	if want, got := rserpool.FoldChecksum(sum), m.space.Checksum(m.cfg.ID); got != want {
@@ -69,9 +81,65 @@ func (m *Machine) check() error {
 			return fmt.Errorf("alarm %d is not at its place", i)
 		}
 	}
-	if want := m.space.Elements() + len(m.associations); len(m.alarms.heap) < m.space.Elements() ||
-		len(m.alarms.heap) > want+1+m.space.Pools()+m.subscriptions {
+	if elements != 0 {
+		return fmt.Errorf("associations have %d elements that the handlespace has not", elements)
+	}
+	if err := m.scope.check(m); err != nil {
+		return err
+	}
+	if want := watched + len(m.associations) + 3*len(m.scope.peers) + len(m.scope.contacts) + len(m.scope.calls.byPlace); len(m.alarms.heap) < watched ||
+		len(m.alarms.heap) > want+4+m.space.Pools()+m.subscriptions {
 		return fmt.Errorf("%d alarms for %d elements and %d associations", len(m.alarms.heap), m.space.Elements(), len(m.associations))
+	}
+	return nil
+}
+
+// check returns what is wrong between registrars.
+func (s *scope) check(m *Machine) error {
+	if len(s.peers) > m.cfg.Scope.MaxPeers || len(s.contacts) > 2*m.cfg.Scope.MaxPeers+len(m.cfg.Scope.Peers) {
+		return fmt.Errorf("%d peers and %d contacts", len(s.peers), len(s.contacts))
+	}
+	for i, p := range s.peers {
+		switch {
+		case p.id == 0 || p.id == m.cfg.ID || i > 0 && p.id <= s.peers[i-1].id:
+			return fmt.Errorf("peer %v is not at its place", p.id)
+		case p.contact != nil && (p.contact.peer != p || !slices.Contains(s.contacts, p.contact)):
+			return fmt.Errorf("peer %v is not where it should be", p.id)
+		case p.alarm.place == 0:
+			return fmt.Errorf("peer %v is not supervised", p.id)
+		case p.link() != nil && p.link().peer != p && p.link().peer != nil:
+			return fmt.Errorf("peer %v shares its association with another", p.id)
+		}
+		if t := p.takeover; t != nil && t.by == m.cfg.ID && len(t.waiting) == 0 {
+			return fmt.Errorf("nobody's consent is missing to take over %v", p.id)
+		}
+	}
+	for _, c := range s.contacts {
+		switch {
+		case c.link != nil && (c.link.contact != c || m.associations[c.link.id] != c.link):
+			return fmt.Errorf("contact %v has an association that is gone", c.to)
+		case c.link == nil && c.ticket == 0 && c.alarm.place == 0 && !c.own && !m.draining:
+			return fmt.Errorf("contact %v is not dialled", c.to)
+		case c.ticket != 0 && s.dials[c.ticket] != dialler(c):
+			return fmt.Errorf("contact %v waits for an answer that will not come", c.to)
+		}
+	}
+	for _, a := range m.associations {
+		if a.peer != nil && a.peer.link() != a {
+			return fmt.Errorf("association %d leads to peer %v, which has another", a.id, a.peer.id)
+		}
+	}
+	dialling := 0
+	for at, c := range s.calls.byPlace {
+		if c.place != at || len(c.members) == 0 && c.ticket == 0 || c.ticket == 0 && !c.queued && c.alarm.place == 0 {
+			return fmt.Errorf("call of %v comes to no end", at)
+		}
+		if c.ticket != 0 {
+			dialling++
+		}
+	}
+	if dialling > s.calls.dialling || s.calls.dialling > maxCalls {
+		return fmt.Errorf("%d calls are dialled, %d were counted", dialling, s.calls.dialling)
 	}
 	return nil
 }
@@ -128,6 +196,7 @@ func (w *world) count() {
 			for _, code := range slices.Sorted(maps.Keys(w.m.counters.Errors)) {
 				fmt.Fprintf(&w.out, "%s %v %d\n", name, code, w.m.counters.Errors[code])
 			}
+		case reflect.Struct: // between registrars
 		default:
 			w.t.Fatalf("counter %s is a %v", name, f.Kind())
 		}

@@ -28,15 +28,16 @@ func (e *member) ring(m *Machine) {
 		m.keepAlive(e)
 		return
 	}
-	m.counters.KeepAlivesSilent++
-	a, id, handle := e.association, e.entry.ID(), e.pool.handle
-	m.remove(e, Silent)
-	m.notify(a, handle, id)
+	m.unanswered(e)
 }
 
 // keepAlive asks the element for a sign of life now, unless it was asked already.
 func (m *Machine) keepAlive(e *member) {
 	if e.watch.waiting {
+		return
+	}
+	if e.association == nil {
+		m.ask(e)
 		return
 	}
 	e.watch.waiting = true
@@ -47,7 +48,7 @@ func (m *Machine) keepAlive(e *member) {
 		return
 	}
 	m.counters.KeepAlives++
-	m.message.keepAlive = asap.KeepAlive{Sender: m.cfg.ID, Handle: e.pool.handle, Element: e.entry.ID()}
+	m.message.keepAlive = asap.KeepAlive{Home: e.claimed, Sender: m.cfg.ID, Handle: e.pool.handle, Element: e.entry.ID()}
 	m.send(e.association, &m.message.keepAlive)
 	m.alarms.set(&e.watch.alarm, m.now.Add(m.cfg.KeepAliveTimeout))
 }
@@ -61,5 +62,16 @@ func (m *Machine) keepAliveAck(a *association, msg *asap.KeepAliveAck) {
 		return
 	}
 	m.counters.KeepAlivesAnswered++
+	switch own := e.entry.Home() == m.cfg.ID; {
+	case e.claimed:
+		m.accepted(e)
+	case !own:
+		m.retire(e) // it was asked because of a report
+		e.heard = m.now
+		return
+	}
 	m.rest(e)
+	if hasDistance(e.entry.Element().Policy.Type) {
+		m.measure(a)
+	}
 }

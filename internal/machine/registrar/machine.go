@@ -30,6 +30,7 @@ type Machine struct {
 	alarms       schedule
 	announcer    announcer
 	counters     Counters
+	scope        scope
 
 	subscriptions int // of all associations
 
@@ -49,6 +50,7 @@ func New(cfg Config, start time.Time) *Machine {
 		cfg:          cfg,
 		now:          start,
 		associations: map[machine.AssociationID]*association{},
+		announcer:    announcer{others: map[rserpool.RegistrarID]time.Time{}},
 		counters:     Counters{Errors: map[rserpool.CauseCode]uint64{}},
 	}
 	m.space = handlespace.New(handlespace.Config{
@@ -61,14 +63,15 @@ func New(cfg Config, start time.Time) *Machine {
 		Run:             m.run,
 		Notice:          m.noticed,
 	})
-	m.startAnnouncing(start)
+	m.startScope()
 	return m
 }
 
 var _ machine.Machine = (*Machine)(nil)
 
-// Drain is an input that ends the registrar: it announces itself no more and
-// closes all associations in order. New ones are refused.
+// Drain is an input that ends the registrar: it announces itself no more, refuses
+// new associations, hands its elements over to its peers and closes all
+// associations in order.
 type Drain struct{}
 
 // maxRings bounds the alarms that ring in one Step. What is left over is due at
@@ -84,6 +87,10 @@ func (m *Machine) Step(now time.Time, in machine.Input) []machine.Effect {
 		m.received(in)
 	case *machine.AssociationUp:
 		m.associationUp(in)
+	case *machine.AssociationFailed:
+		if d := m.answered(in.Ticket); d != nil {
+			d.failed(m, in.Reason)
+		}
 	case *machine.AssociationLost:
 		m.associationLost(in)
 	case *machine.SendFailed:
@@ -92,6 +99,8 @@ func (m *Machine) Step(now time.Time, in machine.Input) []machine.Effect {
 		m.writable(in)
 	case *machine.Heard:
 		m.heard(in)
+	case *Measured:
+		m.measuredRTT(in)
 	case *machine.Tick:
 	case *Call:
 		in.f(now)
@@ -127,6 +136,17 @@ func (m *Machine) drain() {
 	}
 	m.draining = true
 	m.alarms.clear(&m.announcer.alarm)
+	if !m.beginHandover() {
+		m.leave()
+	}
+}
+
+// leave closes all associations. Elements that are left over are not announced as
+// gone where there are peers: one of them takes them over.
+func (m *Machine) leave() {
+	m.scope.leaving = true
+	m.alarms.clear(&m.scope.heartbeat.alarm)
+	m.alarms.clear(&m.scope.handover.alarm)
 	for _, id := range slices.Sorted(maps.Keys(m.associations)) {
 		m.end(m.associations[id], Draining)
 	}

@@ -1,6 +1,8 @@
 package registrar
 
 import (
+	"time"
+
 	rserpool "github.com/rspool/rspool"
 	"github.com/rspool/rspool/internal/asap"
 	"github.com/rspool/rspool/internal/machine"
@@ -76,9 +78,20 @@ const (
 	PolicyTried  // again, for nothing
 	PolicyReturned
 	PoolTooLarge // for its policy
+	InSync       // this registrar, with its mentor
+	PeerFound    // another registrar
+	PeerLost
+	PeerRevived // it was taken for dead
+	PeerDisagrees
+	PeerMisbehaves
+	TakeoverBegun // by this registrar
+	TakeoverDone
+	TakeoverByPeer
 )
 
-var eventNames = [...]string{"pool is new", "pool is gone", "element has joined", "element has moved", "element has left", "registration is refused", "message is refused", "association is ended", "peer reports an error", "policy fails", "policy is left for the next", "policy is tried again", "policy is back", "pool is too large for its policy"}
+var eventNames = [...]string{"pool is new", "pool is gone", "element has joined", "element has moved", "element has left", "registration is refused", "message is refused", "association is ended", "peer reports an error",
+	"policy fails", "policy is left for the next", "policy is tried again", "policy is back", "pool is too large for its policy",
+	"handlespace is in sync", "peer is found", "peer is lost", "peer is alive after all", "peer is audited: checksums differ", "peer is ignored", "takeover has begun", "takeover is done", "peer has taken over"}
 
 // String returns the event as a log says it.
 func (e Event) String() string { return eventNames[e] }
@@ -93,6 +106,9 @@ type Observed struct {
 
 	Policy, Version, Hash string // that it is about
 	Next                  string // policy that the pool goes by from now on
+	Peer                  rserpool.RegistrarID
+	Count                 int           // elements taken over
+	Took                  time.Duration // from the peer's loss on
 }
 
 func (m *Machine) observe(ev Observed) {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	rserpool "github.com/rspool/rspool"
+	"github.com/rspool/rspool/internal/enrp"
 	"github.com/rspool/rspool/internal/handlespace"
 )
 
@@ -24,7 +25,7 @@ type member struct {
 	entry *handlespace.Entry
 	pool  *pool
 
-	association *association // over which it registered last
+	association *association // over which it registered or answered last, if that lives
 	place       int          // in association.members
 
 	since   time.Time // first registration
@@ -32,6 +33,15 @@ type member struct {
 	heard   time.Time // last registration or answer to a keep-alive
 	watch   watch
 	record  record
+
+	distance uint32 // from its home, in milliseconds
+	// What is under way with a new home; see claim, suggest and reassert.
+	claimed     bool // it was asked to accept this registrar as its home
+	call        *call
+	callPlace   int // in call.members
+	suggestedTo rserpool.RegistrarID
+	suggestedAt time.Time
+	reasserted  time.Time
 }
 
 func (m *Machine) pool(h rserpool.Handle) *pool {
@@ -50,6 +60,15 @@ func (m *Machine) member(h rserpool.Handle, id rserpool.ElementID) *member {
 
 // joined follows the registration of a new element.
 func (m *Machine) joined(a *association, entry *handlespace.Entry) {
+	e := m.settle(entry)
+	m.adopt(a, e)
+	m.rest(e)
+	m.observe(Observed{Event: ElementJoined, Handle: e.pool.handle, Element: entry.ID(), Association: a.id})
+	m.changed(e.pool)
+}
+
+// settle makes what the machine knows of a new element beside its values.
+func (m *Machine) settle(entry *handlespace.Entry) *member {
 	p, _ := entry.Pool().Attachment.(*pool)
 	if p == nil {
 		p = &pool{space: entry.Pool(), handle: entry.Pool().Handle()}
@@ -61,11 +80,8 @@ func (m *Machine) joined(a *association, entry *handlespace.Entry) {
 	e := &member{entry: entry, pool: p, since: m.now, updated: m.now}
 	e.watch.owner = e
 	entry.Attachment = e
-	m.adopt(a, e)
-	m.rest(e)
 	m.wind(p)
-	m.observe(Observed{Event: ElementJoined, Handle: p.handle, Element: entry.ID(), Association: a.id})
-	m.changed(p)
+	return e
 }
 
 // twoAssociations is told of an element that moves while its former association
@@ -77,6 +93,8 @@ const twoAssociations = "its former association lives: if this repeats, two elem
 func (m *Machine) renewed(a *association, e *member, moved bool) {
 	e.updated = m.now
 	e.record = record{recent: e.record.recent[:0]}
+	e.claimed, e.suggestedTo = false, 0
+	m.hangUp(e)
 	if e.association != a {
 		m.counters.Moved++
 		moving := Observed{Event: ElementMoved, Handle: e.pool.handle, Element: e.entry.ID(), Association: a.id}
@@ -101,6 +119,10 @@ func (m *Machine) remove(e *member, why Reason) {
 		left.Association = e.association.id
 	}
 	m.observe(left)
+	if e.entry.Home() == m.cfg.ID && !m.scope.leaving {
+		m.publish(e, enrp.DeleteElement)
+	}
+	m.hangUp(e)
 	m.disown(e)
 	m.alarms.clear(&e.watch.alarm)
 	if failure, ok := why.failure(); ok {
@@ -123,6 +145,10 @@ func (m *Machine) expire() {
 	m.expired = m.space.Expired(m.now, m.expired[:0])
 	for _, entry := range m.expired {
 		e := entry.Attachment.(*member)
+		if entry.Home() != m.cfg.ID {
+			m.letGo(e)
+			continue
+		}
 		a, handle := e.association, e.pool.handle
 		m.remove(e, Expired)
 		m.notify(a, handle, entry.ID())

@@ -25,10 +25,12 @@ func (m *Machine) received(in *machine.Received) {
 		return
 	}
 	a.heard = m.now
-	switch in.PPID {
-	case asap.PPID:
+	switch enrpEndpoint := a.endpoint == machine.ENRPEndpoint; {
+	case in.PPID == asap.PPID && !enrpEndpoint:
 		m.receivedASAP(a, in.Payload)
-	case enrp.PPID:
+	case in.PPID == enrp.PPID && enrpEndpoint:
+		m.receivedENRP(a, in.Payload)
+	case in.PPID == asap.PPID || in.PPID == enrp.PPID:
 		m.end(a, WrongProtocol)
 	default:
 		m.counters.Ignored[ForeignPPID]++

@@ -7,6 +7,7 @@ import (
 
 	rserpool "github.com/rspool/rspool"
 	"github.com/rspool/rspool/internal/asap"
+	"github.com/rspool/rspool/internal/enrp"
 	"github.com/rspool/rspool/internal/handlespace"
 	"github.com/rspool/rspool/internal/wire"
 )
@@ -54,6 +55,9 @@ func (m *Machine) register(a *association, msg *asap.Registration) *rserpool.Ope
 		m.counters.Reregistered++
 		m.renewed(a, known, moved)
 	}
+	e := entry.Attachment.(*member)
+	e.distance = el.Policy.Distance
+	m.publish(e, enrp.AddElement)
 	return nil
 }
 
@@ -137,7 +141,15 @@ func (a *association) usable(addresses []netip.Addr) (usable []netip.Addr, all b
 // now: it is on another host, and its association lives. The RFC leaves open how
 // to tell that from an element that has moved.
 func (m *Machine) collides(a *association, known *member) bool {
-	return known.association != nil && known.association != a && !known.association.sharesAddress(a)
+	return known.entry.Home() == m.cfg.ID && known.association != nil && known.association != a && !known.association.sharesAddress(a)
+}
+
+// strange reports whether an element that another registrar is the home of is on
+// another host than who asks for its end.
+func (m *Machine) strange(a *association, e *member) bool {
+	t := e.entry.Element().ASAPTransport
+	return e.entry.Home() != m.cfg.ID && e.association != a &&
+		t != nil && !slices.ContainsFunc(t.Addresses, func(ip netip.Addr) bool { return slices.Contains(a.remote.IPs, ip) })
 }
 
 // grant fills in what the registrar decides (RFC 5352, Section 3.1, rule 4) and
@@ -150,7 +162,11 @@ func (m *Machine) grant(a *association, el *rserpool.Element) time.Duration {
 	el.Life = m.cfg.Dialect.Life(life)
 	el.Home = m.cfg.ID
 	el.ASAPTransport = a.asap
-	el.Policy.Distance = 0 // from here
+	el.Policy.Distance = 0
+	if hasDistance(el.Policy.Type) {
+		el.Policy.Distance = a.distance // from here, whatever it says itself
+		m.measure(a)
+	}
 	return life
 }
 

@@ -43,7 +43,7 @@ func (m *Machine) unreachable(a *association, msg *asap.Unreachable) {
 	}
 	m.counters.Reports++
 	r.count++
-	if r.count > m.cfg.MaxBadReports {
+	if r.count > m.cfg.MaxBadReports && e.entry.Home() == m.cfg.ID {
 		m.remove(e, Unreachable)
 		return
 	}

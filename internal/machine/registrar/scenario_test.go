@@ -244,6 +244,8 @@ func (w *world) effect(e machine.Effect) string {
 			w.t.Fatalf("announced %x: %v", e.Payload, err)
 		}
 		return fmt.Sprintf("-> *  %s", msg)
+	case *Measure:
+		return fmt.Sprintf("measure %d", e.Association)
 	case *Observed:
 		s := "observed: " + e.Event.String()
 		if e.Handle != "" {

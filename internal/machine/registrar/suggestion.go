@@ -1,0 +1,139 @@
+package registrar
+
+import (
+	"time"
+
+	"github.com/rspool/rspool/internal/enrp"
+)
+
+// suggestionGrace is how long an element whose takeover was suggested may be
+// without an association: it has left this registrar for its new home, which
+// has not said so yet.
+const suggestionGrace = 5 * time.Second
+
+// suggest asks a peer to take an element over
+// (draft-dreibholz-rserpool-enrp-takeover, Section 2.1).
+func (m *Machine) suggest(e *member, p *peer) {
+	m.counters.Scope.Suggested++
+	e.suggestedTo, e.suggestedAt = p.id, m.now
+	m.tell(p.link(), &enrp.HandleUpdate{
+		Route: m.to(p.id), TakeoverSuggested: true, Action: enrp.AddElement,
+		Handle: e.pool.handle, Element: e.outward(),
+	})
+}
+
+// suggestBest suggests the registrar whose identifier has the largest exclusive-or
+// with the element's, unless that is this one. All registrars come to the same.
+func (m *Machine) suggestBest(e *member) {
+	id := uint32(e.entry.ID())
+	best, metric := (*peer)(nil), uint32(m.cfg.ID)^id
+	for _, p := range m.scope.peers {
+		if v := uint32(p.id) ^ id; v > metric && m.available(p) {
+			best, metric = p, v
+		}
+	}
+	if best != nil {
+		m.suggest(e, best)
+	}
+}
+
+// available reports whether a peer can be asked to take over an element.
+func (m *Machine) available(p *peer) bool {
+	return p.met && p.takeover == nil && p.asked.IsZero() && p.link() != nil && p.link().stalled.IsZero()
+}
+
+// suggested hears that a peer would like this registrar to become an element's
+// home. It does when the element has accepted, and not before.
+func (m *Machine) suggested(e *member) {
+	m.counters.Scope.SuggestionsHeard++
+	if !m.inSync() || m.draining || e.watch.waiting {
+		return
+	}
+	m.claim(e)
+}
+
+// leftAfterSuggestion reports whether an element whose association is gone has most
+// likely gone to its new home, and waits for it to say so.
+//
+// Deployed registrars announce such an element as gone, so that it vanishes until
+// it registers anew.
+func (m *Machine) leftAfterSuggestion(e *member) bool {
+	if m.scope.leaving || e.suggestedTo == 0 || m.now.Sub(e.suggestedAt) > suggestionGrace || m.peer(e.suggestedTo) == nil {
+		return false
+	}
+	e.watch.waiting = false
+	m.alarms.set(&e.watch.alarm, m.after(suggestionGrace)) // and then it is asked
+	return true
+}
+
+// handover is the registrar's leave: it hands its elements over to the peers, as
+// many at a time as they take. It lives from Drain until all elements are gone,
+// or the time is over.
+type handover struct {
+	alarm
+	began    time.Time
+	next     int // of the peers, in turns
+	underway bool
+}
+
+const (
+	// handoverStep is how often elements are handed over, handoverWindow how many
+	// may be under way.
+	handoverStep   = 10 * time.Millisecond
+	handoverWindow = 256
+)
+
+// beginHandover reports whether there is anybody to hand elements over to.
+func (m *Machine) beginHandover() bool {
+	h := &m.scope.handover
+	if m.cfg.Scope.HandoverTimeout < 0 || m.space.Owned(m.cfg.ID) == 0 || !m.inSync() || len(m.heirs()) == 0 {
+		return false
+	}
+	h.began, h.underway = m.now, true
+	m.alarms.set(&h.alarm, m.now)
+	return true
+}
+
+// heirs are the peers that can take elements over.
+func (m *Machine) heirs() []*peer {
+	var list []*peer
+	for _, p := range m.scope.peers {
+		if m.available(p) {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+// ring suggests the next elements, or ends the registrar.
+func (h *handover) ring(m *Machine) {
+	mine := m.owned(m.cfg.ID)
+	heirs := m.heirs()
+	if len(mine) == 0 || len(heirs) == 0 || m.now.Sub(h.began) >= m.cfg.Scope.HandoverTimeout {
+		m.leave()
+		return
+	}
+	room := handoverWindow
+	for _, e := range mine {
+		if m.underSuggestion(e) {
+			room--
+		}
+	}
+	for _, e := range mine {
+		if room <= 0 {
+			break
+		}
+		if m.underSuggestion(e) {
+			continue
+		}
+		m.suggest(e, heirs[h.next%len(heirs)])
+		h.next++
+		room--
+	}
+	m.alarms.set(&h.alarm, m.after(handoverStep))
+}
+
+// underSuggestion reports whether a peer was asked lately to take e over.
+func (m *Machine) underSuggestion(e *member) bool {
+	return e.suggestedTo != 0 && m.now.Sub(e.suggestedAt) <= suggestionGrace/2
+}
