@@ -251,7 +251,8 @@ func TestPolicyChecksTheConfig(t *testing.T) {
 		{"out of range", "least", map[string]any{"factor": -1.0}, "attribute factor: it is -1, and must be at least 0; What loads are multiplied by."},
 		{"of another type", "least", map[string]any{"factor": "two"}, "attribute factor: it must be a number"},
 		{"not one of", "least", map[string]any{"zone": "es"}, `attribute zone: it is "es", and must be one of de, fr`},
-		{"misspelt", "least", map[string]any{"facter": 1.0}, "attribute facter: the policy has no such attribute; it has factor, zone"},
+		{"misspelt", "least", map[string]any{"facter": 1.0}, "attribute facter: the policy has no such attribute; did you mean \"factor\"?"},
+		{"unheard of", "least", map[string]any{"colour": "red"}, "attribute colour: the policy has no such attribute; it has factor, zone"},
 		{"refused by the plugin", "least", map[string]any{"factor": 13.0}, `plugin "test": attribute factor: it is unlucky; take 12`},
 		{"no such policy", "most", nil, `has no policy "most": it has least, in-turn, first, least-picked`},
 	} {
