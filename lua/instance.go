@@ -22,6 +22,7 @@ func (p *Program) Describe() engine.Description {
 		Hash:        p.Hash(),
 		Inputs:      p.inputs,
 		Mark:        p.mark,
+		Guarded:     true, // each call of the interpreter is, and what is compiled can not panic
 		Sample:      p.sample,
 		MaxScan:     p.maxScan,
 		MaxElements: p.maxElements,
