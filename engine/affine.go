@@ -38,7 +38,7 @@ const maxShare = 10
 func newAffine(s *Selector, p Affine, d *Description) *affine {
 	o := &affine{selector: s, policy: p, points: float64(cmp.Or(d.RingPoints, DefaultPoints))}
 	o.weights, _ = p.(interface{ Weight(*Member) float64 })
-	if q, ok := p.(Drawn); ok && !d.Trusted {
+	if q, ok := p.(Drawn); ok && !d.Trusted && !d.Guarded {
 		o.weights = &guardedDrawn{q, s}
 	}
 	o.taking, o.coming = o.take, o.come

@@ -2,13 +2,14 @@ package engine
 
 // newOrder returns the order for the form of p, without members.
 func (s *Selector) newOrder(p Policy, d *Description) order {
+	guarded := d.Trusted || d.Guarded
 	switch q := p.(type) {
 	case Chooser:
 		return newPicked(s, q, d)
 	case Affine:
 		return s.filtered(newAffine(s, q, d), d)
 	case Paced:
-		if !d.Trusted {
+		if !guarded {
 			q = &guardedPaced{q, s}
 		}
 		return s.filtered(&paced{selector: s, policy: q}, d)
@@ -16,12 +17,12 @@ func (s *Selector) newOrder(p Policy, d *Description) order {
 		if d.Uniform {
 			return s.filtered(&uniform{selector: s}, d)
 		}
-		if !d.Trusted {
+		if !guarded {
 			q = &guardedDrawn{q, s}
 		}
 		return s.filtered(&drawn{selector: s, policy: q}, d)
 	case Ranked:
-		if !d.Trusted {
+		if !guarded {
 			q = &guardedRanked{q, s}
 		}
 		if d.Sample > 1 {

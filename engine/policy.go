@@ -96,6 +96,9 @@ type Description struct {
 	// Trusted says that the policy is part of this module and keeps its
 	// promises: calls of it are not guarded against panics.
 	Trusted bool
+	// Guarded says that the methods Key, Step and Weight do not panic, though the
+	// policy is not Trusted. That spares a guard around each call.
+	Guarded bool
 
 	// Remote says that instances go by what a process outside tells them later, so
 	// that opening one shows nothing.

@@ -57,13 +57,16 @@ func BenchmarkLuaSelect(b *testing.B) {
 				q := &engine.Request{Items: 1, Now: noon}
 				var dst []*engine.Member
 				b.ReportAllocs()
+				begin := processorTime()
 				for b.Loop() {
 					dst = s.Select(q, dst[:0])
 					if dst[0].Selections() > 100 {
 						s.Update(noon, dst[0])
 					}
 				}
-				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds()/1e6, "Mselections/s")
+				if spent := processorTime() - begin; spent > 0 {
+					b.ReportMetric(float64(b.N)/spent.Seconds(), "ops/cpu-s")
+				}
 			})
 		}
 	}

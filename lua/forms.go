@@ -180,9 +180,10 @@ func (i *instance) poolTable(members []*engine.Member) *vm.LTable {
 // plain is a policy all of which is compiled, and which needs nothing but the
 // values of a member: it has no interpreter, no hooks and keeps no elements.
 type plain struct {
+	run     number
+	frame   frame
 	program *Program
 	bound   *bound
-	frame   frame
 	last    *Error
 }
 
@@ -196,7 +197,8 @@ func (p *Program) plain(pool *engine.Pool) engine.Policy {
 	if !p.simple {
 		return nil
 	}
-	q := plain{program: p, bound: p.functions[p.form.hook()], frame: p.newFrame()}
+	b := p.functions[p.form.hook()]
+	q := plain{run: b.pure.run, frame: p.newFrame(), program: p, bound: b}
 	q.frame.instance = &instance{program: p, pool: pool}
 	if p.form == byKey {
 		return &plainRanked{q}
@@ -213,7 +215,7 @@ func (q *plain) Fault() error { return result(q.last) }
 // Key implements engine.Ranked.
 func (q *plainRanked) Key(m *engine.Member) float64 {
 	q.frame.member = m
-	x := q.bound.pure.run(&q.frame)
+	x := q.run(&q.frame)
 	if x-x == 0 && !q.frame.gaveUp {
 		return x
 	}
@@ -223,7 +225,7 @@ func (q *plainRanked) Key(m *engine.Member) float64 {
 // Weight implements engine.Drawn.
 func (q *plainDrawn) Weight(m *engine.Member) float64 {
 	q.frame.member = m
-	x := q.bound.pure.run(&q.frame)
+	x := q.run(&q.frame)
 	if x-x == 0 && x >= 0 && !q.frame.gaveUp {
 		return x
 	}

@@ -167,7 +167,7 @@ func TestResultsThatAreNone(t *testing.T) {
 		{"a call of nil", `key = function(load) return load + helper(1) end`, "test.lua:1: attempt to call a non-function object"},
 		{"an endless loop", `key = function(load) while true do end end`, "test.lua:1: the instruction budget is used up: do less in one call, or raise limits.instructions"},
 		{"endless recursion", `key = function(load) local function f() return 1 + f() end return f() end`, "test.lua:1: calls nested deeper than 64"},
-		{"a failing hook", `key = function(load) return load end, on_register = function(pe) local x = pe.nothing.more end`, "test.lua:1: attempt to index a non-table object(nil) with key 'more'"},
+		{"a failing hook", `key = function(load) return load end, on_register = function(pe) local x = pe.data.nothing.more end`, "test.lua:1: attempt to index a non-table object(nil) with key 'more'"},
 		{"a change of pe", `key = function(load) return load end, on_register = function(pe) pe.load = 0 end`, "test.lua:1: attempt to change a read-only table (field 'load')"},
 		{"a change of pe.tags", `key = function(load) return load end, on_register = function(pe) pe.tags.site = 0 end`, "test.lua:1: attempt to change a read-only table (field 'site')"},
 		{"a change of pe by rawset", `key = function(load) return load end, on_register = function(pe) rawset(pe, "load", 0) end`, "test.lua:1: attempt to change a read-only table"},

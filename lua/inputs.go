@@ -236,6 +236,9 @@ func (p *Program) bind(h *hook, f *vm.LFunction) (*bound, *Error) {
 		}
 		b.inputs = append(b.inputs, in)
 	}
+	if e := p.checkFields(b); e != nil {
+		return nil, e
+	}
 	return b, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"time"
 
 	vm "github.com/yuin/gopher-lua"
@@ -21,6 +22,7 @@ func (p *Program) Describe() engine.Description {
 		Hash:        p.Hash(),
 		Inputs:      p.inputs,
 		Mark:        p.mark,
+		Guarded:     true, // each call of the interpreter is, and what is compiled can not panic
 		Sample:      p.sample,
 		MaxScan:     p.maxScan,
 		MaxElements: p.maxElements,
@@ -50,6 +52,7 @@ func (p *Program) Open(pool *engine.Pool) (engine.Policy, error) {
 type instance struct {
 	program *Program
 	pool    *engine.Pool
+	random  *rand.Rand // the script's
 	log     logger
 	names   map[rserpool.ElementID]string // instead of the identifiers, in tests
 	purse   *int64                        // of instructions, in tests
@@ -68,6 +71,7 @@ type instance struct {
 
 func newInstance(p *Program, pool *engine.Pool) *instance {
 	i := &instance{program: p, pool: pool}
+	i.random = rand.New(rand.NewPCG(pool.Rand().Uint64(), pool.Rand().Uint64()))
 	i.log = logger{write: p.options.Log, now: pool.Now}
 	i.frame = p.newFrame()
 	i.frame.instance, i.view.instance = i, i
@@ -109,7 +113,7 @@ func (i *instance) renewed() (*state, *Error) {
 			}
 		}
 	}
-	s, e := newState(i.program, i.program.options.Config, i.pool.Rand(), &i.log, i.roots)
+	s, e := newState(i.program, i.program.options.Config, i.random, &i.log, i.roots)
 	if e != nil {
 		return nil, e
 	}

@@ -62,7 +62,7 @@ func (m *meter) begin(instructions int) {
 		m.left = min(m.left, *m.purse)
 		*m.purse -= m.left
 	}
-	if m.err == errInstructions {
+	if errors.Is(m.err, errInstructions) {
 		m.err = nil
 	}
 }

@@ -1,8 +1,6 @@
 package lua
 
 import (
-	"fmt"
-
 	"github.com/yuin/gopher-lua/ast"
 
 	vm "github.com/yuin/gopher-lua"
@@ -234,6 +232,6 @@ func (c *purifier) fallback(x, y operand, e ast.Expr) operand {
 			return otherwise(f)
 		}}
 	}
-	stop(e.Line(), fmt.Sprintf("an or of different types"))
+	stop(e.Line(), "an or of different types")
 	return operand{}
 }

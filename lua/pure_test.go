@@ -249,7 +249,7 @@ func agree(t *testing.T, text string) (compiled bool, gaveUp int) {
 func TestCompiledFunctionsAgreeWithTheInterpreter(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 7))
 	compiled, filters, calls, gaveUp := 0, 0, 0, 0
-	const n = 1500
+	const n = 600
 	for range n {
 		choices := make([]byte, 20+r.IntN(300))
 		for i := range choices {

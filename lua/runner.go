@@ -157,7 +157,7 @@ func (r *run) run(number uint64) error {
 	case want != "" && err == nil:
 		return fmt.Errorf("no fault, want one with %q", want)
 	case want != "" && !strings.Contains(err.Error(), want):
-		return fmt.Errorf("a fault %q, want one with %q", err, want)
+		return fmt.Errorf("a fault, %w, want one with %q", err, want)
 	}
 	return nil
 }

@@ -48,7 +48,7 @@ func TestCases(t *testing.T) {
 		{"a config", `key = function(load) return load * config.sign end`, ab + `, config = { sign = -1 }, expect = "b"`, ""},
 		{"a fault that is expected", `key = function(load) error("no way") end`, ab + `, error = "no way"`, ""},
 		{"another fault", `key = function(load) error("no way") end`, ab + `, error = "no sense"`,
-			`a fault "element 0x00000002: test.lua:1: no way", want one with "no sense"`},
+			`a fault, element 0x00000002: test.lua:1: no way, want one with "no sense"`},
 		{"no fault", byLoad, ab + `, error = "no way"`, `no fault, want one with "no way"`},
 		{"a fault", `key = function(load) error("no way") end`, ab + `, expect = "a"`, "a fault: element 0x00000002: test.lua:1: no way"},
 		{"a fault of a hook", byLoad + `, on_select = function(pe) error("no way") end`, ab + `, expect = "a"`, "a fault: test.lua:1: no way"},

@@ -107,7 +107,7 @@ func TestSourcesAreBounded(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			begin := time.Now()
 			_, err := Load("source", tc.source, Options{})
-			if took := time.Since(begin); took > 5*time.Second {
+			if took := time.Since(begin); took > 30*time.Second {
 				t.Errorf("took %v", took)
 			} else if took > 200*time.Millisecond {
 				t.Logf("took %v", took)

@@ -1,12 +1,12 @@
 package plugins
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 
-	rserpool "github.com/rspool/rspool"
 	"github.com/rspool/rspool/plugins/protocol"
 )
 
@@ -125,9 +125,9 @@ func describePolicy(p *protocol.PolicyInfo) (PolicyInfo, error) {
 		Deterministic: p.GetDeterministic(),
 	}
 	if !named(i.Name) {
-		return i, fmt.Errorf("has no name in lower case and hyphens")
+		return i, errors.New("has no name in lower case and hyphens")
 	}
-	if i.Mode < Rank || i.Mode > Direct || p.GetMode() > protocol.Mode_DIRECT {
+	if p.GetMode() < protocol.Mode_RANK || p.GetMode() > protocol.Mode_DIRECT {
 		return i, fmt.Errorf("has the mode %d, which this host does not know", p.GetMode())
 	}
 	if p.GetOrder() < 0 || p.GetOrder() > protocol.Order_DRAW {
@@ -173,6 +173,3 @@ func line(s string) string {
 	}
 	return strings.TrimSpace(s)
 }
-
-// elementID is how an identifier is called in messages.
-func elementID(id uint32) string { return rserpool.ElementID(id).String() }

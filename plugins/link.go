@@ -50,12 +50,13 @@ type link struct {
 	answered  uint64 // of the event that the plugin has taken into account
 	dirty     []*record
 	gone      []uint32
-	left      map[uint32]uint64 // epochs of recent removals, until they are answered
+	left      map[uint32]uint64 // recent removals by the epoch that tells of them, until it is answered
 	snapshot  bool              // the whole membership is to be sent
 	pending   bool              // there are changes to be sent
 	urgent    bool              // some of them are of membership
 	sentAt    time.Time         // when changes were sent last
 	more      int               // QUEUE: what is left, where more is wanted; else negative
+	wanted    int               // how many then
 	closing   string            // why the stream is to be closed, empty: it is not
 	waiting   bool              // for an answer to a Tick
 	warm      map[*record]rank  // ranks of a link that is not active yet
@@ -108,7 +109,8 @@ func (l *link) markGone(r *record) {
 		l.resend()
 		return
 	}
-	l.gone = append(l.gone, uint32(r.use.Id))
+	l.gone = append(l.gone, r.use.Id)
+	l.left[r.use.Id] = never
 	l.changed(true, len(l.gone))
 }
 
@@ -139,8 +141,8 @@ func (l *link) signal() {
 }
 
 // askMore wants more of a queue. It is called with mu held.
-func (l *link) askMore(left int) {
-	l.more = left
+func (l *link) askMore(left, wanted int) {
+	l.more, l.wanted = left, wanted
 	l.signal()
 }
 
@@ -264,7 +266,7 @@ func (l *link) take(now time.Time, ticked bool) (events []*protocol.HostEvent, w
 		}
 	}
 	if l.more >= 0 {
-		e := &protocol.LowWater{Left: uint32(l.more), Wanted: queueWanted}
+		e := &protocol.LowWater{Left: uint32(l.more), Wanted: uint32(l.wanted)}
 		events = append(events, &protocol.HostEvent{Epoch: l.epoch, Event: &protocol.HostEvent_LowWater{LowWater: e}})
 		l.more = -1
 	}

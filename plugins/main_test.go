@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -109,7 +110,7 @@ func wellBehaved(o sdk.Order) sdk.Plugin {
 					p.Log().Info("pool is open", "factor", factor)
 					return sdk.RankFunc(func(e sdk.Element) sdk.Rank {
 						switch {
-						case math.Abs(e.Load-0.99) < 0.001:
+						case e.Load == rserpool.LoadOf(0.99).Float64():
 							panic("load of 0.99")
 						case o == sdk.ByPace:
 							return sdk.Rank{Step: 1 / float64(max(e.Weight, 1))}
@@ -225,7 +226,12 @@ func (r *raw) Follow(st grpc.BidiStreamingServer[protocol.HostEvent, protocol.Pl
 		for id := range members {
 			ranks = append(ranks, f(id))
 		}
-		rank(epoch, ranks...)
+		for part := range slices.Chunk(ranks, protocol.MaxElements) {
+			rank(epoch, part...)
+		}
+		if len(ranks) == 0 {
+			rank(epoch)
+		}
 	}
 	for {
 		e, err := st.Recv()

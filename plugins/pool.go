@@ -99,6 +99,7 @@ func newPool(p *terms, e *engine.Pool) *pool {
 	q := &pool{policy: p, handle: e.Handle(), engine: e, gone: make(chan struct{}), records: map[rserpool.ElementID]*record{}, ttl: p.plugin.config().RankTTL, why: unheard}
 	q.timer = time.AfterFunc(time.Hour, q.onTimer)
 	q.due = time.Now().Add(time.Hour)
+	q.queue.wanted = queueWanted
 	return q
 }
 
@@ -132,7 +133,7 @@ func (p *pool) Selected(m *engine.Member) error {
 		p.used(m)
 	}
 	if p.policy.info.Mode == Queue {
-		return p.taken(m)
+		p.taken(m)
 	}
 	return nil
 }

@@ -3,18 +3,21 @@ package plugins
 import (
 	rserpool "github.com/rspool/rspool"
 	"github.com/rspool/rspool/engine"
+	"github.com/rspool/rspool/plugins/protocol"
 )
 
 // queue is a plugin's list of whom to select next. Each place in it is a number that
 // rises; an element's key is its first place, so that the engine's order is the
 // list's. All of it is the owner's.
 type queue struct {
-	last  uint64 // place given last
-	left  int    // places that are taken
-	asked bool   // the plugin was asked for more
+	last   uint64 // place given last
+	left   int    // places that are taken
+	wanted int    // places to have; more after it ran dry
+	asked  bool   // the plugin was asked for more
 }
 
-// Lengths of queues: what a plugin is asked for, and what is kept of what it says.
+// Lengths of queues: what a plugin is asked for at first, and what is kept of what it
+// says.
 const (
 	queueWanted = 256
 	queueLimit  = 8192
@@ -61,26 +64,29 @@ func (p *pool) enqueue(ids []uint32, replace bool) (overflow int) {
 }
 
 // taken follows the selection of an element: its first place is used up. Where few
-// are left, the plugin is asked for more; where none was, that is a fault.
-func (p *pool) taken(m *engine.Member) error {
+// are left, the plugin is asked for more; where none is, the pool goes by its next
+// policy until there are.
+func (p *pool) taken(m *engine.Member) {
 	q := &p.queue
-	empty := q.left == 0
 	if r, ok := m.Data.(*record); ok && len(r.positions) > 0 {
 		if r.positions = r.positions[1:]; len(r.positions) == 0 {
 			r.positions = nil
 		}
 		q.left--
 	}
-	if q.left <= queueWanted/2 && !q.asked {
+	if q.left == 0 {
+		q.wanted = min(2*q.wanted, protocol.MaxElements)
+		p.setAvailable(exhausted)
+	}
+	if q.left <= q.wanted/2 && !q.asked {
 		p.mu.Lock()
 		if p.active != nil {
 			q.asked = true
-			p.active.askMore(q.left)
+			p.active.askMore(q.left, q.wanted)
 		}
 		p.mu.Unlock()
 	}
-	if empty {
-		return p.error("its queue is empty")
-	}
-	return nil
 }
+
+// exhausted is why a pool is not available when its queue is empty.
+const exhausted = "its queue is empty"

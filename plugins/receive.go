@@ -75,7 +75,7 @@ func (l *link) handle(now time.Time, e *protocol.PluginEvent) {
 	case *protocol.PluginEvent_Ranking:
 		l.ranking(epoch, e.Ranking)
 	case *protocol.PluginEvent_Queue:
-		l.queue(e.Queue)
+		l.queue(epoch, e.Queue)
 	case *protocol.PluginEvent_Problem:
 		l.problem(e.Problem)
 	case *protocol.PluginEvent_Alive, *protocol.PluginEvent_Resync:
@@ -106,7 +106,7 @@ func (l *link) ranking(epoch uint64, r *protocol.Ranking) {
 		rec := p.records[rserpool.ElementID(v.GetId())]
 		switch {
 		case rec == nil:
-			if _, lately := l.left[v.GetId()]; lately || l.resent(epoch) {
+			if l.excused(v.GetId(), epoch) {
 				p.count(Stale, 1)
 			} else {
 				p.count(UnknownID, 1)
@@ -134,9 +134,12 @@ func (l *link) ranking(epoch uint64, r *protocol.Ranking) {
 	}
 }
 
-// resent reports whether removals of after an epoch are not known one by one. It is
-// called with mu held.
-func (l *link) resent(epoch uint64) bool { return l.snapshot || epoch < l.complete }
+// excused reports whether the plugin could not know that an element has left, by the
+// epoch that it has taken into account. It is called with mu held.
+func (l *link) excused(id uint32, epoch uint64) bool {
+	_, lately := l.left[id]
+	return lately || l.snapshot || epoch < l.complete
+}
 
 // judge tells of a message of which more than 1% was nonsense.
 func (p *pool) judge(bad, of int) {
@@ -145,7 +148,7 @@ func (p *pool) judge(bad, of int) {
 	}
 }
 
-func (l *link) queue(q *protocol.Queue) {
+func (l *link) queue(epoch uint64, q *protocol.Queue) {
 	p := l.pool
 	if p.policy.info.Mode != Queue || len(q.GetIds()) > protocol.MaxElements {
 		p.count(TooLong, 1)
@@ -156,7 +159,7 @@ func (l *link) queue(q *protocol.Queue) {
 	p.mu.Lock()
 	active := p.active == l
 	for _, id := range q.GetIds() {
-		if _, lately := l.left[id]; p.records[rserpool.ElementID(id)] == nil && !lately && !l.snapshot {
+		if p.records[rserpool.ElementID(id)] == nil && !l.excused(id, epoch) {
 			bad++
 		}
 	}

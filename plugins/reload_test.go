@@ -113,7 +113,7 @@ func TestReloadWithQueues(t *testing.T) {
 	if err := p.Reload(context.Background(), cfg); err != nil {
 		t.Fatal(err)
 	}
-	if len(w.pick(1000)) != 1000 || !w.is(true)() {
+	if len(w.pick(100)) != 100 || !w.is(true)() {
 		t.Errorf("status %+v", p.Status())
 	}
 	eventually(t, "answers", d.is(true))

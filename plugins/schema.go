@@ -12,6 +12,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/structpb"
 
+	"github.com/rspool/rspool/internal/suggest"
 	"github.com/rspool/rspool/plugins/protocol"
 )
 
@@ -93,6 +94,11 @@ func schemaOf(p *protocol.ConfigSchema) (Schema, error) {
 		case q.GetType() < protocol.Attribute_STRING || q.GetType() > protocol.Attribute_FILE:
 			return nil, fmt.Errorf("has the attribute %q of type %d, which this host does not know", a.Name, q.GetType())
 		}
+		for _, v := range a.OneOf {
+			if line(v) != v {
+				return nil, fmt.Errorf("has the attribute %q with the value %.80q, which is no plain text", a.Name, v)
+			}
+		}
 		if q.GetDefault() != nil {
 			a.Default = q.GetDefault().AsInterface()
 			if e := a.check(a.Default); e != nil {
@@ -118,7 +124,7 @@ func (s Schema) find(name string) *Attribute {
 func (s Schema) Complete(config map[string]any) (map[string]any, []*ConfigError) {
 	full := map[string]any{}
 	var wrong []*ConfigError
-	for _, name := range slices.Sorted(maps.Keys(config)) {
+	for _, name := range sorted(config) {
 		a := s.find(name)
 		if a == nil {
 			wrong = append(wrong, s.unknown(name))
@@ -147,17 +153,20 @@ func (s Schema) Complete(config map[string]any) (map[string]any, []*ConfigError)
 	return full, wrong
 }
 
+func sorted(m map[string]any) []string { return slices.Sorted(maps.Keys(m)) }
+
 func (s Schema) unknown(name string) *ConfigError {
 	e := &ConfigError{Attribute: name, Summary: "the policy has no such attribute"}
 	var names []string
 	for _, a := range s {
 		names = append(names, a.Name)
 	}
-	switch {
-	case len(names) == 0:
-		e.Detail = "it has none at all"
-	default:
+	if near := suggest.Nearest(name, names); near != "" {
+		e.Detail = fmt.Sprintf("did you mean %q?", near)
+	} else if len(names) > 0 {
 		e.Detail = "it has " + strings.Join(names, ", ")
+	} else {
+		e.Detail = "it has none at all"
 	}
 	return e
 }

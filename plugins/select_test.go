@@ -101,19 +101,22 @@ func TestQueueIsFollowed(t *testing.T) {
 	}
 }
 
-func TestEmptyQueueIsAFault(t *testing.T) {
-	cfg := self(t, "well")
-	cfg.Restart.BackoffMin = time.Hour
-	p := up(t, cfg)
+func TestEmptyQueueIsNoPolicy(t *testing.T) {
+	p := up(t, self(t, "well"))
 	w := open(t, p, "in-turn", nil, 0, 0, 0)
 	eventually(t, "a queue", w.is(true))
-	w.pool.Close() // no more of it
-	if n := len(w.pick(queueLimit)); n != queueLimit {
-		t.Errorf("%d selections", n)
+	w.mu.Lock()
+	for range queueLimit { // faster than the plugin can answer
+		if m := w.selector.Select(&engine.Request{Items: 1, Now: time.Now()}, nil); len(m) != 1 {
+			t.Fatal("a selection found nobody")
+		}
 	}
-	if !w.faults("queue is empty")() {
-		t.Errorf("fault %q", w.fault())
+	available := w.pool.available
+	w.mu.Unlock()
+	if available || w.fault() != "" || w.pool.queue.wanted <= queueWanted {
+		t.Errorf("available %v, fault %q", available, w.fault())
 	}
+	eventually(t, "another queue", w.is(true))
 }
 
 func TestDirectAsksEachTime(t *testing.T) {
@@ -248,7 +251,8 @@ func TestPolicyChecksTheConfig(t *testing.T) {
 		{"out of range", "least", map[string]any{"factor": -1.0}, "attribute factor: it is -1, and must be at least 0; What loads are multiplied by."},
 		{"of another type", "least", map[string]any{"factor": "two"}, "attribute factor: it must be a number"},
 		{"not one of", "least", map[string]any{"zone": "es"}, `attribute zone: it is "es", and must be one of de, fr`},
-		{"misspelt", "least", map[string]any{"facter": 1.0}, "attribute facter: the policy has no such attribute; it has factor, zone"},
+		{"misspelt", "least", map[string]any{"facter": 1.0}, "attribute facter: the policy has no such attribute; did you mean \"factor\"?"},
+		{"unheard of", "least", map[string]any{"colour": "red"}, "attribute colour: the policy has no such attribute; it has factor, zone"},
 		{"refused by the plugin", "least", map[string]any{"factor": 13.0}, `plugin "test": attribute factor: it is unlucky; take 12`},
 		{"no such policy", "most", nil, `has no policy "most": it has least, in-turn, first, least-picked`},
 	} {

@@ -69,8 +69,8 @@ func begin(ctx context.Context, cfg *Config) (*session, error) {
 	if err == nil {
 		if s.launcher != nil {
 			s.work.Go(s.watchProcess)
-			s.work.Go(func() { s.readStdio() })
 		}
+		s.work.Go(s.readStdio)
 		err = s.describe(ctx)
 	}
 	if err != nil {

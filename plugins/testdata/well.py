@@ -22,7 +22,7 @@ class Least(rspool.RankPolicy):
             raise rspool.AttributeFault("factor", "it is unlucky", "take 12")
 
     def rank(self, elements):
-        if any(abs(e.load - 0.99) < 0.001 for e in elements):
+        if any(e.load == int(0.99 * 2**32) / 2**32 for e in elements):
             raise RuntimeError("load of 0.99")
         f = self.pool.config["factor"]
         return [rspool.Rank(e.id, key=e.load * f, step=e.degradation * f) for e in elements]
