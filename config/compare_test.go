@@ -65,7 +65,7 @@ func TestSchemaIsFound(t *testing.T) {
 		err        string
 	}{
 		{"a_block", "telemetry", "telemetry(listen)", ""},
-		{"a_block_in_a_block", "registrar.enrp", "registrar(enrp(port))", ""},
+		{"a_block_in_a_block", "registrar.enrp", "registrar(enrp(enabledportpeersheartbeatmax_time_last_heardmax_time_no_responsementor_timeouttakeover_timeouthandover_timeoutsuggestiondistance_stepmax_peersannounce(enabledgroupinterfacettl)))", ""},
 		{"an_attribute", "registrar.asap.max_items", "registrar(asap(max_items))", ""},
 		{"several_blocks", "policy.config", "policy lua NAME(config()) policy plugin NAME(config())", ""},
 		{"a_word_that_is_nearly_one", "telemetri", "", `there is no block or attribute "telemetri"; did you mean "telemetry"?`},
