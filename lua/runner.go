@@ -144,10 +144,14 @@ func (n *named) Open(pool *engine.Pool) (engine.Policy, error) {
 func (r *run) run(number uint64) error {
 	err := r.prepare(number)
 	if err == nil {
-		if err := r.expectation(); err != nil {
-			return err
-		}
+		failed := r.expectation()
 		err = r.selector.LastFault()
+		switch {
+		case failed != nil && err != nil && r.test.fault == "":
+			return fmt.Errorf("%w, after a fault: %w", failed, err) // which may be why
+		case failed != nil:
+			return failed
+		}
 	}
 	switch want := r.test.fault; {
 	case errors.Is(err, errExpired):
