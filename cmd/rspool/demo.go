@@ -28,24 +28,24 @@ var demoConfig []byte
 
 // demo is one run of the command.
 type demo struct {
-	app      *app
-	elements int
-	kill     string
-	policy   string
-	image    imageFlags
-	tile     int
-	parallel int
-	capacity float64
-	seed     uint64
-	keep     bool
-	picture  string
+	app        *app
+	elements   int
+	registrars int
+	kill       string
+	policy     string
+	image      imageFlags
+	tile       int
+	parallel   int
+	capacity   float64
+	seed       uint64
+	keep       bool
+	picture    string
 
 	rand      *rand.Rand
 	folder    string   // temporary
 	files     []string // of the configuration
 	processes *processes
-	registrar string // address
-	telemetry string // of the registrar
+	scope     []*demoRegistrar
 	pool      []*demoElement
 	victims   int // still to be killed
 }
@@ -69,10 +69,14 @@ halfway, without goodbye; finishes the image; and compares it pixel by pixel wit
 local computation. It writes the image and a second one that shows which element
 computed what, and leaves nothing else behind.
 
+--registrars 3 starts three of them, and kills the one that the elements and the user
+depend on as well, after a quarter of the image: another one takes its elements over.
+
 --config replaces the demo's configuration, which has short timers, in all processes.
 --keep leaves the pool running to be explored, until Ctrl-C.`,
 		Example: `  rspool demo
   rspool demo --policy round-robin --elements 8 --kill 3
+  rspool demo --registrars 3
   rspool demo --keep
   rspool demo -o json -o picture.png`,
 		Args: arguments(),
@@ -80,6 +84,7 @@ computed what, and leaves nothing else behind.
 	}
 	flags := cmd.Flags()
 	flags.IntVar(&d.elements, "elements", 5, "`NUMBER` of elements")
+	flags.IntVar(&d.registrars, "registrars", 1, "`NUMBER` of registrars; of several, one is killed")
 	flags.StringVar(&d.kill, "kill", "1", "`NUMBER` of elements to kill halfway, or none")
 	flags.StringVar(&d.policy, "policy", rserpool.LeastUsedDegradation.String(), "`POLICY` of the pool")
 	d.image.add(flags, "1024x768")
@@ -145,6 +150,9 @@ func (d *demo) check() (*fractal.View, rserpool.PolicyType, error) {
 	if d.elements < 1 || d.elements > 100 {
 		return nil, 0, fmt.Errorf("--elements %d: want 1 to 100", d.elements)
 	}
+	if d.registrars < 1 || d.registrars > 9 {
+		return nil, 0, fmt.Errorf("--registrars %d: want 1 to 9", d.registrars)
+	}
 	if d.kill != "none" {
 		n, err := strconv.Atoi(d.kill)
 		if err != nil || n < 0 || n >= d.elements {
@@ -178,7 +186,7 @@ func (d *demo) compute(ctx context.Context, view *fractal.View, policy rserpool.
 	if err := d.start(ctx, policy); err != nil {
 		return nil, report, err
 	}
-	d.app.remark("a registrar and %s run as processes, policy %s, after %s", count(d.elements, "element"), policy, milliseconds(time.Since(began)))
+	d.app.remark("%s and %s run as processes, policy %s, after %s", d.registrarsInWords(), count(d.elements, "element"), policy, milliseconds(time.Since(began)))
 
 	file, err := os.Create(filepath.Join(d.folder, "user.log"))
 	if err != nil {
@@ -186,7 +194,7 @@ func (d *demo) compute(ctx context.Context, view *fractal.View, policy rserpool.
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
 	log := slog.New(slog.NewTextHandler(file, nil))
-	user.HostConfig.Registrars = []string{d.registrar}
+	user.HostConfig.Registrars = d.addresses()
 	user.HostConfig.Listen, user.HostConfig.UDPPort = loopback, 0
 	user.HostConfig.Log = log
 	if user.Host, err = pool.NewHost(&user.HostConfig); err != nil {
@@ -202,6 +210,7 @@ func (d *demo) compute(ctx context.Context, view *fractal.View, policy rserpool.
 		if c := d.processes.dead(); c != nil {
 			cancel(fmt.Errorf("%s has ended unexpectedly: %w", c.name, c.how()))
 		}
+		d.killRegistrar(p, g)
 		d.killHalfway(p, g)
 	})
 	if err != nil && context.Cause(ctx) != nil {
@@ -253,12 +262,13 @@ func (d *demo) showLogs() {
 
 // explore leaves everything running until it is interrupted.
 func (d *demo) explore(ctx context.Context) {
+	r := d.survivor()
 	d.app.remark(`
 The pool goes on. In another terminal:
   rspool resolve %s -n %d --registrar %s
   rspool registrar status --telemetry %s
   rspool top --telemetry %s
   rspool user fractal -o another.png --registrar %s
-Ctrl-C ends it.`, fractal.DefaultHandle, d.elements, d.registrar, d.telemetry, d.telemetry, d.registrar)
+Ctrl-C ends it.`, fractal.DefaultHandle, d.elements, r.ready.ASAP, r.ready.Telemetry, r.ready.Telemetry, r.ready.ASAP)
 	<-ctx.Done()
 }

@@ -11,6 +11,14 @@ registrar {
     keepalive_interval = "500ms"
     keepalive_timeout  = "500ms"
   }
+  enrp {
+    heartbeat            = "250ms"
+    max_time_last_heard  = "600ms"
+    max_time_no_response = "500ms"
+    mentor_timeout       = "1s"
+    takeover_timeout     = "500ms"
+    handover_timeout     = "500ms"
+  }
   announce {
     enabled = false
   }

@@ -23,6 +23,10 @@ type demoResult struct {
 	Total           time.Duration        `json:"total_ns"` // with the start of the processes
 	Registrar       string               `json:"registrar"`
 	Telemetry       string               `json:"telemetry"` // of the registrar
+	// KilledRegistrar is missing where none was, TakenOver are the elements that
+	// another has taken over from it.
+	KilledRegistrar string `json:"killed_registrar,omitempty"`
+	TakenOver       uint64 `json:"elements_taken_over,omitempty"`
 
 	demo  *demo
 	image *fractal.Image
@@ -31,10 +35,11 @@ type demoResult struct {
 func (d *demo) result(report fractal.Report, policy rserpool.PolicyType, image, local *fractal.Image, total time.Duration) demoResult {
 	r := demoResult{
 		Report: report, Policy: policy.String(), Seed: d.seed, Killed: []rserpool.ElementID{},
-		Different: image.Different(local), Total: total, Registrar: d.registrar, Telemetry: d.telemetry, demo: d, image: image,
+		Different: image.Different(local), Total: total, demo: d, image: image,
 		Picture: d.picture, ElementsPicture: besides(d.picture, "-elements"),
 	}
 	r.Correct = r.Different == 0
+	d.tellRegistrars(&r)
 	for _, e := range report.Elements {
 		r.Capacities = append(r.Capacities, d.element(e.Element).capacity)
 	}
@@ -82,6 +87,9 @@ func (r demoResult) text(w io.Writer) error {
 	}
 	if err := summary(w, r.Report, r.Picture, r.ElementsPicture); err != nil {
 		return err
+	}
+	if r.KilledRegistrar != "" {
+		fmt.Fprintf(w, "registrar %s was killed; the others have taken over %s, the rest had found a new home before\n", r.KilledRegistrar, count(int(r.TakenOver), "element"))
 	}
 	verdict := "every pixel equals the local computation"
 	if !r.Correct {

@@ -39,22 +39,18 @@ func (d *demo) settings() (pool.UserConfig, error) {
 	return c.User.UserConfig, nil
 }
 
-// start starts the registrar and then the elements, and returns when all are ready.
+// start starts the registrars and then the elements, and returns when all are ready.
 func (d *demo) start(ctx context.Context, policy rserpool.PolicyType) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, startTime, fmt.Errorf("the processes were not ready within %v; try again on a less busy machine", startTime))
 	defer cancel()
-	r, err := d.launch("registrar", "registrar", "run", "--listen", loopback, "--asap-port", "any", "--udp-port", "any",
-		"--announce=false", "--telemetry", loopback+":0")
-	if err != nil {
-		return err
+	for range d.registrars {
+		if err := d.startRegistrar(ctx); err != nil {
+			return err
+		}
 	}
-	ready, err := d.await(ctx, r)
-	if err != nil {
-		return err
-	}
-	d.registrar, d.telemetry = ready.ASAP, ready.Telemetry
 	for i := range d.elements {
 		e := &demoElement{id: rserpool.ElementID(i + 1), capacity: d.share(i)}
+		var err error
 		if e.process, err = d.launch(fmt.Sprintf("element-%d", i+1), d.elementArguments(e, i, policy)...); err != nil {
 			return err
 		}
@@ -87,12 +83,15 @@ func (d *demo) share(i int) float64 {
 // elementArguments returns the command line of an element.
 func (d *demo) elementArguments(e *demoElement, i int, policy rserpool.PolicyType) []string {
 	args := []string{
-		"element", "run", "fractal", "--registrar", d.registrar, "--listen", loopback, "--udp-port", "any",
+		"element", "run", "fractal", "--listen", loopback, "--udp-port", "any",
 		"--id", e.id.String(), "--policy", policy.String(),
 		"--capacity", strconv.FormatFloat(e.capacity, 'f', 0, 64),
 		// A load is a share of the sessions allowed: that they are in proportion
 		// to the capacity makes loads comparable. Nobody is ever refused.
 		"--max-sessions", strconv.Itoa(d.parallel * (i + 1)),
+	}
+	for _, address := range d.addresses() {
+		args = append(args, "--registrar", address)
 	}
 	fields, _ := policy.Fields()
 	for _, f := range fields {

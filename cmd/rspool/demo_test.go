@@ -158,6 +158,22 @@ func TestDemoFinishesTheImageThoughAnElementIsKilled(t *testing.T) {
 	d.checkNothingIsLeft(t)
 }
 
+func TestDemoFinishesTheImageThoughARegistrarIsKilled(t *testing.T) {
+	d := startDemo(t, "-o", "json", "--registrars", "3", "--kill", "1", "--seed", "7")
+	code, remarks := d.finish(t)
+	if code != exitDone {
+		t.Fatalf("exit code %d:\n%s", code, remarks)
+	}
+	var got demoResult
+	if err := json.Unmarshal(d.stdout.Bytes(), &got); err != nil {
+		t.Fatalf("%v in %s", err, d.stdout.String())
+	}
+	if !got.Correct || got.KilledRegistrar == "" || len(got.Killed) != 1 {
+		t.Errorf("got %+v, want a correct image although a registrar and an element were killed", got)
+	}
+	d.checkNothingIsLeft(t)
+}
+
 func TestDemoPrintsWhoDidWhat(t *testing.T) {
 	d := startDemo(t, "--policy", "round-robin", "--kill", "none", "--elements", "2")
 	code, remarks := d.finish(t)
@@ -264,6 +280,7 @@ func TestDemoSaysWhyItFails(t *testing.T) {
 	}{
 		{"everybody would be killed", []string{"--kill", "3"}, exitMisuse, "somebody must be left"},
 		{"no elements", []string{"--elements", "0"}, exitMisuse, "want 1 to 100"},
+		{"no registrar", []string{"--registrars", "0"}, exitMisuse, "want 1 to 9"},
 		{"an unknown policy", []string{"--policy", "least-use"}, exitMisuse, "least-used"},
 		{"no picture", []string{"-o", "picture.gif"}, exitMisuse, "ends in .png"},
 		{"a size that is none", []string{"--size", "big"}, exitMisuse, "want WIDTHxHEIGHT"},

@@ -65,6 +65,7 @@ func (p *endpoint) dial(to transport.Address) *end {
 		return nil
 	}
 	e := p.add(h, to.Port)
+	p.host.countDial(h)
 	n.after(n.dialTimeout, func() {
 		if e.state == dialling {
 			e.finish(change{kind: transport.Lost, reason: "no answer"}, 0)
@@ -123,7 +124,12 @@ func (e *end) arrive() {
 		}
 		o.inbox = slices.DeleteFunc(o.inbox, func(it item) bool { return it.from != nil })
 		o.pending = 0
-		o.put(item{change: change{kind: transport.Restarted, reason: "the peer has restarted"}}, 0)
+		switch {
+		case o.up:
+			o.put(item{change: change{kind: transport.Restarted, reason: "the peer has restarted"}}, 0)
+		case len(o.inbox) == 0: // that it is up was lost with the former peer
+			o.establish(nil, 0)
+		}
 	}
 	o.peer, e.peer = e, o
 	e.establish(o, n.delayOf(e.remote))
@@ -272,12 +278,14 @@ func (e *end) abort(reason string) {
 	}}, n.delayOf(e.p.host))
 }
 
-// finish is the last thing that the handler hears.
+// finish is the last thing that the handler hears. What has arrived already is
+// still delivered, what is on its way is not.
 func (e *end) finish(c change, delay time.Duration) {
 	if e.state == done {
 		return
 	}
 	e.leave()
+	e.inbox = slices.DeleteFunc(e.inbox, func(it item) bool { return it.from != nil && it.at > e.net().now })
 	e.put(item{change: c}, delay)
 	if o := e.peer; o != nil {
 		o.review()
@@ -335,7 +343,6 @@ func (e *end) review() {
 	}
 	n.after(d, func() {
 		if e.watches == mine {
-			e.inbox = slices.DeleteFunc(e.inbox, func(it item) bool { return it.from != nil && !n.passes(it.from.p.host, e.p.host) })
 			e.finish(c, 0)
 		}
 	})

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	rserpool "github.com/rspool/rspool"
-	"github.com/rspool/rspool/internal/handlespace"
 	"github.com/rspool/rspool/internal/machine/registrar"
 	"github.com/rspool/rspool/internal/machine/user"
 )
@@ -34,6 +33,10 @@ const (
 	Resolved  Invariant = "users find live elements, and only those"
 	Sessions  Invariant = "sessions are served"
 	Rest      Invariant = "a steady scope does not synchronise"
+	Peers     Invariant = "registrars know their peers"
+
+	// Gapless holds in gentle worlds, at any time.
+	Gapless Invariant = "while registrars come and go, nobody misses an element"
 )
 
 // Failure is an invariant that does not hold.
@@ -79,9 +82,11 @@ func (w *World) check() {
 		if n := w.registrars[i]; n != nil {
 			w.checkSums(n)
 			w.checkStale(n)
-			if k := n.machine.PeerCount(); k > maxEnds {
-				w.fail(Bounded, "registrar %s has %d associations", h.name, k)
+			s := n.machine.Scope()
+			if k := n.machine.PeerCount() + s.Contacts + s.Calls + len(s.Peers); k > maxEnds {
+				w.fail(Bounded, "registrar %s has %d associations, contacts, calls and peers", h.name, k)
 			}
+			w.checkGapless(n)
 		}
 		if m := w.members[i]; m != nil {
 			w.checkQuestions(m)
@@ -144,20 +149,21 @@ func (w *World) checkStale(n *registrarNode) {
 			if w.live[key] != nil {
 				continue
 			}
-			since := max(w.died[key], n.h.resumed, n.born)
-			if e.Home() != n.id {
+			since, most := max(w.died[key], n.h.resumed, n.born), w.setting.settling()
+			if e.Home() == n.id {
+				if n.owned[key] == 0 {
+					n.owned[key] = w.now
+				}
+				since, most = max(since, n.owned[key]), w.setting.removing()
+			} else {
+				delete(n.owned, key)
 				since = max(since, w.setting.Chaos)
 			}
-			if age := w.now - since; age > w.keeping(n, e) {
+			if age := w.now - since; age > most {
 				w.fail(Stale, "%s keeps %s/%v of %v, which is gone for %v", n.h.name, key.handle, key.id, e.Home(), age)
 			}
 		}
 	}
-}
-
-// keeping bounds the time for which a registrar may keep an element that is gone.
-func (w *World) keeping(n *registrarNode, e *handlespace.Entry) time.Duration {
-	return w.setting.removing()
 }
 
 // checkQuestions looks for resolutions that wait for too long.
@@ -201,6 +207,36 @@ func (w *World) checkSettled() {
 		if k := n.machine.Space().Elements(); k > w.expected(n) {
 			w.fail(Agreement, "%s has %d elements, and there are %d", n.h.name, k, w.expected(n))
 		}
+		if w.setting.Peered {
+			w.checkPeers(n)
+		}
+	}
+}
+
+// checkPeers sees to it that a registrar knows those who live, and nobody else.
+func (w *World) checkPeers(n *registrarNode) {
+	scope := n.machine.Scope()
+	if !scope.InSync {
+		w.fail(Peers, "%s is not in sync", n.h.name)
+	}
+	known := map[rserpool.RegistrarID]bool{}
+	for _, p := range scope.Peers {
+		known[p.ID] = true
+		if p.State == registrar.PeerInactive || p.State == registrar.PeerUnheard || n.associations[p.Association] == nil {
+			w.fail(Peers, "%s says that %v is %v, with association %d", n.h.name, p.ID, p.State, p.Association)
+		}
+	}
+	for _, o := range w.registrars {
+		if o == nil || o == n {
+			continue
+		}
+		if !known[o.id] {
+			w.fail(Peers, "%s does not know %s (%v)", n.h.name, o.h.name, o.id)
+		}
+		delete(known, o.id)
+	}
+	if len(known) > 0 {
+		w.fail(Peers, "%s has peers that do not live: %v", n.h.name, slices.Sorted(maps.Keys(known)))
 	}
 }
 
@@ -259,7 +295,7 @@ func (w *World) checkService(s *service) {
 			w.fail(Homeless, "%s has its home at %s (%v), and %s says %v", name, home.h.name, home.id, n.h.name, e.Home())
 		case t.Port != s.endpoint.port || len(t.Addresses) != 1 || t.Addresses[0] != s.m.h.ip:
 			w.fail(Agreement, "%s is at %v:%d, and %s says %v", name, s.m.h.ip, s.endpoint.port, n.h.name, t)
-		case e.Element().Policy != s.policy:
+		case withoutDistance(e.Element().Policy) != s.policy:
 			w.fail(Agreement, "%s has the policy %v, and %s says %v", name, s.policy, n.h.name, e.Element().Policy)
 		}
 		if n == home {
@@ -268,6 +304,19 @@ func (w *World) checkService(s *service) {
 				w.fail(Homeless, "%s is registered over association %d, and its home %s watches %d", name, a.peer.id, n.h.name, over)
 			}
 		}
+	}
+}
+
+// withoutDistance leaves out what each registrar measures for itself.
+func withoutDistance(p rserpool.Policy) rserpool.Policy {
+	p.Distance = 0
+	return p
+}
+
+// restless notes what must not happen in a scope that has settled.
+func (w *World) restless(h *host, what string) {
+	if w.settled() {
+		w.fail(Rest, "%s %s", h.name, what)
 	}
 }
 
@@ -312,7 +361,9 @@ func (w *World) resolved(m *member, h rserpool.Handle, a user.Resolved) {
 			ids = append(ids, e.ID)
 		}
 		w.note("%s finds %s: %v cached=%v error=%v", m.h.name, h, ids, a.Cached, a.Err)
+		w.lines[len(w.lines)-1].Routine = a.Err == nil
 	}
+	w.checkGap(m, h, a.Err)
 	if !w.settled() {
 		return
 	}
@@ -329,6 +380,9 @@ func (w *World) resolved(m *member, h rserpool.Handle, a user.Resolved) {
 // failedOver notes a failover.
 func (w *World) failedOver(s *session, f *user.Failover) {
 	w.tally.Failovers++
+	if w.setting.Gentle && w.now > calm {
+		w.fail(Gapless, "%s moves from %v to %v, although elements are well: %s", s.m.h.name, f.From, f.To, f.Reason)
+	}
 	w.tally.LongestFailover = max(w.tally.LongestFailover, f.Duration)
 	w.note("%s moved from %v to %v after %v: %s", s.m.h.name, f.From, f.To, f.Duration, f.Reason)
 }

@@ -52,6 +52,9 @@ type Fault struct {
 // drawFaults lets a seed decide what happens.
 func drawFaults(r *rand.Rand, w *World) []Fault {
 	s := &w.setting
+	if s.Gentle {
+		return drawGentle(r, s)
+	}
 	forever := s.Registrars - 1 // that may stay dead
 	var registrars, members, elements, users []int
 	for i, p := range w.places {
@@ -182,8 +185,9 @@ func (w *World) happen(f Fault) {
 		})
 	case Drain:
 		if n := w.registrars[h.index]; n != nil && h.stopped == 0 {
+			n.draining = true
 			n.step(&registrar.Drain{})
-			w.after(min(f.For, 2*time.Second), func() {
+			w.after(min(f.For, w.setting.Scope.HandoverTimeout+2*time.Second), func() {
 				if w.registrars[h.index] == n {
 					w.crash(h, f)
 				}

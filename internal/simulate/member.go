@@ -30,6 +30,7 @@ type member struct {
 	services  []*service // of the elements
 	questions map[machine.Ticket]question
 	asked     machine.Ticket
+	found     time.Duration // when a resolution last succeeded
 	sessions  []*session
 }
 
@@ -149,6 +150,7 @@ func (m *member) perform(r *role, e machine.Effect) {
 	case machine.HomeUp:
 		m.home = e
 		m.w.note("%s has a home: %s", m.h.name, m.homeName())
+		m.w.restless(m.h, "changes its home")
 		m.unconfirm()
 		m.step(m.elements, &e)
 		m.step(m.resolver, &e)
@@ -236,8 +238,8 @@ func (m *member) forget(a *end) {
 
 // ticketOf returns the ticket of the attempt at an association, zero where the
 // peer has begun it.
-func (m *member) ticketOf(a *end) machine.Ticket {
-	for t, d := range m.dials { // at most one has it
+func ticketOf(dials map[machine.Ticket]*end, a *end) machine.Ticket {
+	for t, d := range dials { // at most one has it
 		if d == a {
 			return t
 		}
@@ -247,7 +249,7 @@ func (m *member) ticketOf(a *end) machine.Ticket {
 
 // happened implements handler.
 func (m *member) happened(a *end, c change) {
-	t := m.ticketOf(a)
+	t := ticketOf(m.dials, a)
 	delete(m.dials, t)
 	known := m.associations[a.id] != nil
 	switch {

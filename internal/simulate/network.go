@@ -29,6 +29,7 @@ type network struct {
 	hosts  []*host
 	cuts   [][]int // by sender and receiver: how many partitions part them
 	lastID machine.AssociationID
+	fail   func(i Invariant, format string, args ...any)
 }
 
 // host is a computer with an address. The process on it has endpoints; it may
@@ -46,7 +47,9 @@ type host struct {
 	endpoints []*endpoint
 	lastPort  uint16
 	resumed   time.Duration // when it last went on
-	waiting   []func()      // what the process does first when it goes on
+	dialled   []int         // in the present second, by remote host
+	second    time.Duration
+	waiting   []func() // what the process does first when it goes on
 
 	hear func(g machine.Group, from netip.AddrPort, payload []byte) // nil while nobody listens
 }
@@ -121,6 +124,20 @@ func (p *endpoint) close() {
 		e.inbox = nil
 	}
 	p.host.endpoints = slices.DeleteFunc(p.host.endpoints, func(o *endpoint) bool { return o == p })
+}
+
+// maxDials bounds the associations that one host begins with another in a second.
+const maxDials = 20
+
+// countDial counts an attempt at an association, and fails the world if there are
+// too many: somebody does not wait after being refused.
+func (h *host) countDial(to *host) {
+	if s := h.net.now.Truncate(time.Second); s != h.second || h.dialled == nil {
+		h.second, h.dialled = s, make([]int, len(h.net.hosts))
+	}
+	if h.dialled[to.index]++; h.dialled[to.index] > maxDials {
+		h.net.fail(Livelock, "%s dials %s %d times within a second", h.name, to.name, h.dialled[to.index])
+	}
 }
 
 func (h *host) endpoint(port uint16) *endpoint {

@@ -75,7 +75,11 @@ func (r *role) step(in machine.Input) []machine.Effect {
 		return nil
 	}
 	w.mix(uint64(w.now), uint64(r.p.h.index))
-	return r.machine.Step(w.time(), in)
+	effects := r.machine.Step(w.time(), in)
+	if w.spoil != nil {
+		effects = w.spoil(r, effects)
+	}
+	return effects
 }
 
 // arm sees to it that the machine is ticked at its deadline, or a little later.

@@ -38,7 +38,8 @@ type served struct {
 // elementPlan is what an element is, from one life of its host to the next.
 type elementPlan struct {
 	handle rserpool.Handle
-	number uint32 // of the element in the world
+	number uint32 // of the element in the world, from 1 to 255
+	prefix uint32 // of its identifiers: their first byte
 	lives  uint32
 	port   uint16
 	policy rserpool.Policy
@@ -64,7 +65,7 @@ func (m *member) serve(plan *elementPlan, anew bool) *service {
 func (s *service) join() {
 	w := s.m.w
 	s.wanted, s.known = true, true
-	s.id = rserpool.ElementID(s.plan.number<<8 | s.plan.lives&0xff)
+	s.id = rserpool.ElementID(s.plan.prefix<<24 | s.plan.number<<8 | s.plan.lives&0xff)
 	w.live[elementKey{s.plan.handle, s.id}] = s
 	delete(w.died, elementKey{s.plan.handle, s.id})
 	w.note("%s registers %s/%v", s.m.h.name, s.plan.handle, s.id)

@@ -9,6 +9,7 @@ import (
 	rserpool "github.com/rspool/rspool"
 	builtin "github.com/rspool/rspool/builtin-policies"
 	"github.com/rspool/rspool/engine"
+	"github.com/rspool/rspool/internal/machine/registrar"
 )
 
 // policies are those of all worlds; they do not change.
@@ -50,7 +51,10 @@ type Setting struct {
 	Registrars, Elements, Users int
 	// Peered says that the registrars share a handlespace. Otherwise each has
 	// its own.
-	Peered  bool
+	Peered bool
+	// Gentle says that nothing happens but that registrars come and go, one at a
+	// time; see gentle.go.
+	Gentle  bool
 	Dialect rserpool.Dialect
 	Pools   []rserpool.Handle
 
@@ -63,6 +67,7 @@ type Setting struct {
 	Items                                                   uint32
 	CacheTime, ConnectTimeout, FailoverDelay, FailoverLimit time.Duration
 	Subscribe                                               bool
+	Scope                                                   registrar.ScopeConfig
 	// SamePorts says that hosts come back at the ports that they had.
 	SamePorts bool
 
@@ -118,6 +123,7 @@ func drawSetting(r *rand.Rand, o Options) Setting {
 			buffer:      1 << (10 + r.IntN(7)),
 		},
 	}
+	s.drawScope(r, between)
 	s.HuntMaxTimeout = s.HuntTimeout * time.Duration(1+r.IntN(2))
 	if r.IntN(2) == 0 {
 		s.Network.loss = r.Float64() * 0.05
@@ -140,9 +146,33 @@ func drawSetting(r *rand.Rand, o Options) Setting {
 	if o.Faults != 0 {
 		s.Faults = max(o.Faults, 0)
 	}
+	if s.Gentle {
+		s.Faults = 1 + r.IntN(3)
+		if o.Faults != 0 {
+			s.Faults = min(max(o.Faults, 0), 5)
+		}
+		s.Chaos = calm + time.Duration(s.Faults)*(30*time.Second+s.recovering())
+		s.Network.loss, s.Network.drop = 0, 0
+	}
 	s.Settled = s.Chaos + s.settling()
 	s.End = s.Settled + 10*time.Second
 	return s
+}
+
+// drawScope decides how registrars share their scope.
+func (s *Setting) drawScope(r *rand.Rand, between func(least, most time.Duration) time.Duration) {
+	s.Peered = s.Registrars > 1 && r.IntN(8) > 0
+	s.Gentle = s.Peered && r.IntN(4) == 0
+	s.Scope = registrar.ScopeConfig{
+		Multicast:         r.IntN(2) == 0,
+		HeartbeatInterval: between(time.Second, 3*time.Second),
+		MaxTimeNoResponse: between(time.Second, 5*time.Second),
+		MentorTimeout:     between(2*time.Second, 5*time.Second),
+		TakeoverTimeout:   between(2*time.Second, 5*time.Second),
+		HandoverTimeout:   between(time.Second, 5*time.Second),
+		DistanceStep:      []time.Duration{-1, 10 * time.Millisecond, 50 * time.Millisecond}[r.IntN(3)],
+	}
+	s.Scope.MaxTimeLastHeard = s.Scope.HeartbeatInterval * 2
 }
 
 // noticing bounds the time until somebody knows that a peer is gone with whom it
@@ -152,9 +182,18 @@ func (s *Setting) noticing() time.Duration {
 }
 
 // removing bounds the time for which a home registrar keeps an element that is
-// gone: until its association is lost, or a keep-alive is not answered.
+// gone: until its association is lost, or a keep-alive is not answered. With
+// peers, it may have to call the element first, and where takeovers are
+// suggested it waits for the new home.
 func (s *Setting) removing() time.Duration {
-	return max(s.noticing(), s.KeepAliveInterval*3/2+s.KeepAliveTimeout+s.StallTimeout+time.Second)
+	d := max(s.noticing(), s.KeepAliveInterval*3/2+s.KeepAliveTimeout+s.StallTimeout+time.Second)
+	if s.Peered {
+		d += 3 * s.KeepAliveTimeout
+		if s.Scope.Suggest {
+			d += 5 * time.Second
+		}
+	}
+	return d
 }
 
 // homing bounds the time until a host that has lost its registrar has another.
@@ -167,9 +206,22 @@ func (s *Setting) resolving() time.Duration {
 	return time.Duration(s.MaxRetransmit+1)*s.RequestTimeout + 100*time.Millisecond
 }
 
+// peering bounds the time until registrars know of each other, of one that is
+// gone, and of all elements: redialling, arbitration with its attempts, claims
+// and audits, one behind the other.
+func (s *Setting) peering() time.Duration {
+	if !s.Peered {
+		return 0
+	}
+	const redial = 34 * time.Second
+	p := &s.Scope
+	return redial + p.MaxTimeLastHeard + p.MaxTimeNoResponse + 8*p.TakeoverTimeout + p.MentorTimeout +
+		s.Network.dialTimeout + s.removing() + 4*p.HeartbeatInterval
+}
+
 // settling bounds the time until everything is well after the last fault.
 func (s *Setting) settling() time.Duration {
-	return s.homing() + s.RegisterTimeout + s.HuntMaxTimeout + s.Reregister + s.removing() + s.ConnectTimeout + 5*time.Second
+	return s.homing() + s.RegisterTimeout + s.HuntMaxTimeout + s.Reregister + s.removing() + s.ConnectTimeout + s.peering() + 5*time.Second
 }
 
 // String tells what matters of the setting in a line.
@@ -178,6 +230,9 @@ func (s *Setting) String() string {
 	fmt.Fprintf(&b, "%d registrars", s.Registrars)
 	if s.Registrars > 1 && !s.Peered {
 		b.WriteString(" of their own")
+	}
+	if s.Gentle {
+		b.WriteString(" in a gentle world")
 	}
 	fmt.Fprintf(&b, ", %d hosts with elements, %d with users, %s dialect, %d faults in %v, quiet from then to %v",
 		s.Elements, s.Users, s.Dialect, s.Faults, s.Chaos, s.End)

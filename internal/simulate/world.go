@@ -35,6 +35,10 @@ type World struct {
 
 	recording bool
 	lines     []Line
+
+	// spoil may change what a machine asks for, to see that this is noticed. It is
+	// nil but in tests.
+	spoil func(r *role, effects []machine.Effect) []machine.Effect
 }
 
 // elementKey names an element.
@@ -47,6 +51,7 @@ type elementKey struct {
 type place struct {
 	registrar bool
 	id        rserpool.RegistrarID // the present one's, or the last one's
+	peers     []transport.Address  // that it is configured with
 	member    *memberPlace
 	lives     uint64
 	streams   uint64 // of chance, in this life
@@ -93,6 +98,7 @@ func newWorld(seed uint64, s Setting, r *rand.Rand) *World {
 		died:    map[elementKey]time.Duration{},
 		hash:    14695981039346656037,
 	}
+	w.network.fail = w.fail
 	add := func(name string, p place) *host {
 		w.places = append(w.places, p)
 		w.registrars = append(w.registrars, nil)
@@ -105,8 +111,15 @@ func newWorld(seed uint64, s Setting, r *rand.Rand) *World {
 		h := add(string(rune('A'+i)), place{registrar: true, id: id})
 		addresses = append(addresses, addressOf(h, asap.Port))
 	}
+	for i := range addresses {
+		for j, a := range addresses {
+			if j != i && (!s.Scope.Multicast || s.Gentle || r.IntN(2) == 0) {
+				w.places[i].peers = append(w.places[i].peers, transport.Address{IPs: a.IPs, Port: enrp.Port})
+			}
+		}
+	}
 	number := uint32(0)
-	types := []rserpool.PolicyType{rserpool.RoundRobin, rserpool.LeastUsed, rserpool.WeightedRandom}
+	types := []rserpool.PolicyType{rserpool.RoundRobin, rserpool.LeastUsed, rserpool.WeightedRandomDPF}
 	newMember := func() *memberPlace {
 		p := &memberPlace{announcements: r.IntN(3) == 0}
 		if !p.announcements || r.IntN(2) == 0 {
@@ -121,8 +134,8 @@ func newWorld(seed uint64, s Setting, r *rand.Rand) *World {
 		for range 1 + r.IntN(3) {
 			number++
 			k := r.IntN(len(s.Pools))
-			e := &elementPlan{handle: s.Pools[k], number: number, policy: rserpool.Policy{Type: types[k], Weight: 1}}
-			if types[k] != rserpool.WeightedRandom {
+			e := &elementPlan{handle: s.Pools[k], number: number, prefix: uint32(r.IntN(256)), policy: rserpool.Policy{Type: types[k], Weight: 1}}
+			if types[k] != rserpool.WeightedRandomDPF {
 				e.policy.Weight = 0
 			}
 			if s.SamePorts {
@@ -214,13 +227,30 @@ func (w *World) sent(from *host, a *end, ppid uint32, payload []byte) {
 		switch enrp.Type(payload[0]) {
 		case enrp.TypeHandleTableRequest:
 			w.tally.TableRequests++
+			w.restless(from, "asks for a handle table")
+		case enrp.TypeInitTakeover:
+			w.restless(from, "begins a takeover")
 		case enrp.TypeTakeoverServer:
 			w.tally.Takeovers++
 		}
 	}
 	if w.recording {
 		w.note("%s -> %s  %s", from.name, a.remote.name, explain(ppid, payload))
+		w.lines[len(w.lines)-1].Routine = routine(ppid, payload)
 	}
+}
+
+// routine reports whether a message is one of those that go to and fro all the
+// time.
+func routine(ppid uint32, payload []byte) bool {
+	if ppid == enrp.PPID {
+		return enrp.Type(payload[0]) == enrp.TypePresence
+	}
+	switch asap.Type(payload[0]) {
+	case asap.TypeKeepAlive, asap.TypeKeepAliveAck, asap.TypeHandleResolution, asap.TypeHandleResolutionResponse:
+		return true
+	}
+	return false
 }
 
 // announced notes a datagram.
@@ -228,6 +258,7 @@ func (w *World) announced(from *host, e *machine.Announce) {
 	w.mix(uint64(e.Group), uint64(len(e.Payload)))
 	if w.recording && e.Group == machine.ENRPGroup {
 		w.note("%s -> *  %s", from.name, explain(enrp.PPID, e.Payload))
+		w.lines[len(w.lines)-1].Routine = true
 	}
 }
 
@@ -242,6 +273,12 @@ func (w *World) observed(n *registrarNode, e *registrar.Observed) {
 	}
 	if e.Element != 0 {
 		about += "/" + e.Element.String()
+	}
+	if e.Peer != 0 {
+		about += " " + e.Peer.String()
+	}
+	if e.Count != 0 {
+		about += fmt.Sprintf(" %d elements", e.Count)
 	}
 	if e.Detail != "" {
 		about += " (" + e.Detail + ")"
@@ -268,6 +305,8 @@ func explain(ppid uint32, payload []byte) string {
 type Line struct {
 	At   time.Duration
 	Text string
+	// Routine marks what goes on all the time: signs of life and resolutions.
+	Routine bool
 }
 
 // String returns the line with its time in seconds.
@@ -276,6 +315,6 @@ func (l Line) String() string { return fmt.Sprintf("%9.3fs  %s", l.At.Seconds(),
 // note adds a line to the transcript, if one is wanted.
 func (w *World) note(format string, args ...any) {
 	if w.recording {
-		w.lines = append(w.lines, Line{w.now, fmt.Sprintf(format, args...)})
+		w.lines = append(w.lines, Line{At: w.now, Text: fmt.Sprintf(format, args...)})
 	}
 }

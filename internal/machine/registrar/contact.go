@@ -94,9 +94,10 @@ func (m *Machine) unanswering(c *contact, reason string) {
 	if p := c.peer; p != nil && !p.asked.IsZero() && c.failures >= redials {
 		m.dead(p, reason)
 	}
-	if c.failures >= redials && c.peer == nil && !c.configured {
+	switch {
+	case c.own || c.failures >= redials && c.peer == nil && !c.configured:
 		m.dropContact(c)
-	} else {
+	default:
 		wait := firstRedial
 		if c.failures >= redials {
 			wait = min(m.cfg.Scope.HeartbeatInterval<<min(c.failures-redials, 8), maxRedial)
@@ -180,10 +181,12 @@ func (m *Machine) restarted(a *association) {
 	}
 	c := a.contact
 	m.unlinked(a)
-	if c == nil || m.draining {
+	if m.draining {
 		return
 	}
-	m.link(c, a)
+	if slices.Contains(m.scope.contacts, c) {
+		m.link(c, a)
+	}
 	a.greeted = true
 	m.presenceTo(a, true)
 }

@@ -106,8 +106,8 @@ func (m *Machine) sender(a *association, id rserpool.RegistrarID) (p *peer, fres
 		return a.peer, false
 	case id == m.cfg.ID:
 		m.ignore(a, OwnIdentity, id.String())
-		if c := a.contact; c != nil && a.greeted {
-			c.own = true // a configured address of its own
+		if c := a.contact; c != nil && c.configured && a.peer == nil {
+			c.own = true // and is not dialled again
 		}
 		return nil, false
 	case id == 0 || a.peer != nil:
@@ -127,19 +127,24 @@ func (m *Machine) sender(a *association, id rserpool.RegistrarID) (p *peer, fres
 		m.ignore(a, TooManyPeers, "")
 		return nil, false
 	}
-	if !m.bind(a, p) {
+	displaced, ok := m.bind(a, p)
+	if !ok {
 		return nil, false
+	}
+	m.heardFrom(p)
+	if displaced != nil {
+		m.dead(displaced, "another registrar is in its place")
 	}
 	return p, true
 }
 
-// bind makes the association the peer's.
-func (m *Machine) bind(a *association, p *peer) bool {
+// bind makes the association the peer's. It returns the peer that was there before.
+func (m *Machine) bind(a *association, p *peer) (displaced *peer, ok bool) {
 	c := a.contact
 	if c == nil {
 		if c = m.contactAt(transport.Address{IPs: a.remote.IPs, Port: a.remote.Port, UDPPort: a.remote.UDPPort}, false); c == nil {
 			m.ignore(a, TooManyPeers, "")
-			return false
+			return nil, false
 		}
 		m.link(c, a)
 	}
@@ -153,11 +158,11 @@ func (m *Machine) bind(a *association, p *peer) bool {
 	old := c.peer
 	a.peer, c.peer, p.contact = p, p, c
 	c.failures = 0
-	if old != nil && old != p {
-		old.contact = nil
-		m.dead(old, "another registrar is in its place")
+	if old == nil || old == p {
+		return nil, true
 	}
-	return true
+	old.contact = nil
+	return old, true
 }
 
 // heardFrom notes that a peer lives (RFC 5353, Section 3.4).

@@ -96,7 +96,9 @@ func (m *Machine) receivedENRP(a *association, payload []byte) {
 	if p == nil {
 		return
 	}
-	m.heardFrom(p)
+	if !fresh {
+		m.heardFrom(p)
+	}
 	switch msg := msg.(type) {
 	case *enrp.Presence:
 		m.presence(a, p, msg, fresh)
