@@ -107,13 +107,14 @@ func texts(most int, m *map[string]string) value {
 	return value{
 		kind: "map",
 		set: func(v cty.Value) error {
-			if out, err := textsOf(v); err != nil {
+			out, err := textsOf(v)
+			if err != nil {
 				return err
-			} else if len(out) > most {
-				return fmt.Errorf("the map has %d entries; at most %d are allowed", len(out), most)
-			} else {
-				*m = out
 			}
+			if len(out) > most {
+				return fmt.Errorf("the map has %d entries; at most %d are allowed", len(out), most)
+			}
+			*m = out
 			return nil
 		},
 		get: func() (cty.Value, bool) { return ctyOfTexts(*m), len(*m) > 0 },

@@ -134,7 +134,7 @@ const (
 	DefaultPoints   = 100
 )
 
-// All, as a number of elements, means each one in the answer.
+// All means each element in the answer, where a number of elements is asked for.
 const All = 1<<31 - 1
 
 // Inputs is a set of things that a key, step or weight may depend on. A member

@@ -117,7 +117,8 @@ type conformance struct {
 // check tries one thing and reports whether to go on.
 func (c *conformance) check(policy, name string, try func() (Verdict, string)) bool {
 	began := time.Now()
-	v, detail := FailedCheck, ""
+	var v Verdict
+	var detail string
 	if err := c.ctx.Err(); err != nil {
 		v, detail = Skipped, err.Error()
 	} else {

@@ -123,7 +123,7 @@ func (step *Step) version(ctx context.Context, c *config.Config, p *config.Polic
 			for _, r := range remarks {
 				all = c.Complain(all, reference, r)
 			}
-			if all == before { // nothing of it was about an attribute
+			if all == before { //nolint:errorlint // identity is meant: nothing of it was about an attribute
 				all = c.Refuse(all, reference, "Plugin refuses its policy", capitalized(err))
 			}
 			return all

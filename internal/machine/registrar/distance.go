@@ -44,7 +44,7 @@ func (m *Machine) measurePeers() {
 func (m *Machine) distanceOf(rtt time.Duration) uint32 {
 	step := m.cfg.Scope.DistanceStep
 	steps := (rtt/2 + step/2) / step
-	return uint32(min((time.Duration(steps) * step).Milliseconds(), 1<<31))
+	return uint32(min((steps * step).Milliseconds(), 1<<31))
 }
 
 // measuredRTT follows a measurement: distances along the association change.

@@ -24,16 +24,16 @@ type cache struct {
 // entry is a pool as a registrar told it. Elements are chosen by the same engine
 // as in the registrar.
 type entry struct {
-	handle   rserpool.Handle
-	policy   rserpool.Policy
-	asked    uint32 // Items of the request
-	learnt   time.Time
-	pushed   bool // kept up to date by the home registrar
-	renew    bool // was kept up to date by a former one
-	chain    *engine.Chain
-	kind     rserpool.PolicyType // that chain works by
-	members  map[rserpool.ElementID]*member
-	place    *list.Element
+	handle  rserpool.Handle
+	policy  rserpool.Policy
+	asked   uint32 // Items of the request
+	learnt  time.Time
+	pushed  bool // kept up to date by the home registrar
+	renew   bool // was kept up to date by a former one
+	chain   *engine.Chain
+	kind    rserpool.PolicyType // that chain works by
+	members map[rserpool.ElementID]*member
+	place   *list.Element
 }
 
 type member struct {
