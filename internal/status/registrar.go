@@ -31,6 +31,9 @@ type Registrar struct {
 	Counters RegistrarCounters `json:"counters"`
 	// Policies are those that are part of a chain, in order of their names.
 	Policies []Policy `json:"policies,omitempty"`
+	// Configuration and Plugins are those of a process that runs by files.
+	Configuration *Configuration `json:"configuration,omitempty"`
+	Plugins       []Plugin       `json:"plugins,omitempty"`
 
 	// Pools and their elements are in order of handles and identifiers. Next
 	// is where the next page begins, and nil on the last.
@@ -145,6 +148,12 @@ func (r *Registrar) Collect(ch chan<- prometheus.Metric) {
 	collectMessages(ch, r.Counters.Messages)
 	for i := range r.Policies {
 		r.Policies[i].collect(ch)
+	}
+	if r.Configuration != nil {
+		r.Configuration.collect(ch)
+	}
+	for i := range r.Plugins {
+		r.Plugins[i].collect(ch)
 	}
 	c.each(descErrors, r.Counters.Errors)
 	c.each(descIgnored, r.Counters.Ignored)
