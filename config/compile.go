@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"github.com/rspool/rspool/lua"
 )
@@ -62,6 +64,41 @@ func (r *reader) compile(p *Policy, log func(string, lua.Level, string)) {
 	}
 }
 
+// LoadScript loads one script that no block names, with the settings given. The error
+// is an *Error where the script is at fault.
+func LoadScript(file string, settings map[string]any) (*Policy, error) {
+	text, err := readScript(file)
+	if err != nil {
+		return nil, err
+	}
+	p := &Policy{Kind: Lua, Name: strings.TrimSuffix(filepath.Base(file), ".lua"), Source: file, Config: settings}
+	p.at = lineRange(file, text, 1) // for what belongs to no line
+	if p.Program, err = lua.Load(p.Reference(), string(text), lua.Options{File: file, Config: settings}); err != nil {
+		r := newReader(Options{})
+		r.parser.AddFile(file, &hcl.File{Bytes: text})
+		r.script(p, text, "Unsuitable script", err)
+		return nil, newError(r)
+	}
+	return p, nil
+}
+
+// ParseValue reads a value as files have it: a number, a list, text in quotation
+// marks. A word that is none of these is text.
+func ParseValue(s string) (any, error) {
+	if d := checkNesting([]byte(s), "value"); d != nil {
+		return nil, errors.New(d.Detail)
+	}
+	expr, diags := hclsyntax.ParseExpression([]byte(s), "value", hcl.InitialPos)
+	if diags.HasErrors() {
+		return s, nil
+	}
+	v, diags := expr.Value(nil)
+	if diags.HasErrors() || !v.IsWhollyKnown() || !finite(v) {
+		return s, nil
+	}
+	return plain(v), nil
+}
+
 func readScript(name string) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -82,7 +119,9 @@ func (r *reader) script(p *Policy, text []byte, summary string, err error) {
 		return
 	}
 	r.parser.AddFile(p.Source, &hcl.File{Bytes: text})
-	r.fail(lineRange(p.Source, text, e.Line), summary, sentence(errors.New(e.Message)))
+	// The message may begin with the name of a function, which keeps its case.
+	detail := sentence(errors.New(e.Message))
+	r.fail(lineRange(p.Source, text, e.Line), summary, e.Message[:1]+detail[1:])
 }
 
 // lineRange is what stands on a line, without the space around it.

@@ -49,6 +49,29 @@ func (c *Config) CheckPlugins(describe func(*PluginConfig) (*plugins.Description
 	return nil
 }
 
+// CheckPrograms compares the programs of the plugins with their checksums, without
+// starting them. The error is an *Error.
+func (c *Config) CheckPrograms() error {
+	r := c.late()
+	for i := range c.Plugins {
+		p := &c.Plugins[i]
+		if p.Command == "" || p.Attach != "" {
+			continue
+		}
+		sum, err := plugins.Checksum(p.Command)
+		switch {
+		case err != nil:
+			r.fail(p.place("command"), "Plugin is not there", sentence(err))
+		case p.SHA256 != "" && sum != p.SHA256:
+			r.fail(p.place("sha256"), "Wrong checksum", fmt.Sprintf("The file %s has the checksum %s. If its change is meant, write that; rspool plugin add prints the block.", p.Command, sum))
+		}
+	}
+	if r.diags.HasErrors() {
+		return newError(r)
+	}
+	return nil
+}
+
 // RefusePlugin returns a complaint about a plugin that does not work.
 func (c *Config) RefusePlugin(name, detail string) error {
 	r := c.late()

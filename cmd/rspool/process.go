@@ -35,8 +35,11 @@ func (a *app) settings() (*config.Config, error) {
 }
 
 // logger returns the log of a process, which goes to the standard error.
-func (a *app) logger(c config.Log) *slog.Logger {
-	opt := &slog.HandlerOptions{Level: c.Level, AddSource: c.Source}
+func (a *app) logger(c config.Log) *slog.Logger { return a.loggerAt(c, c.Level) }
+
+// loggerAt is logger with a level that may change.
+func (a *app) loggerAt(c config.Log, level slog.Leveler) *slog.Logger {
+	opt := &slog.HandlerOptions{Level: level, AddSource: c.Source}
 	if c.Format == "json" {
 		return slog.New(slog.NewJSONHandler(a.stderr, opt))
 	}
@@ -134,6 +137,7 @@ type readiness struct {
 	ENRP      string `json:"enrp,omitempty"`
 	Pool      string `json:"pool,omitempty"`
 	Telemetry string `json:"telemetry,omitempty"` // as HOST:PORT
+	Admin     string `json:"admin,omitempty"`     // file of the socket
 }
 
 // writeReady puts r at path in one step: who sees the file sees all of it.

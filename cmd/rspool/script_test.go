@@ -31,6 +31,7 @@ func TestScripts(t *testing.T) {
 		UpdateScripts:       os.Getenv("RSPOOL_UPDATE_SCRIPTS") != "",
 		Setup: func(env *testscript.Env) error {
 			env.Setenv(asCommand, "1")
+			env.Setenv("RUNTIME_DIRECTORY", env.WorkDir+"/run") // for sockets
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // not a second for each process
 			return nil
 		},

@@ -264,6 +264,9 @@ func (s *Set) Rollback(references ...string) (*Step, error) {
 	var err error
 	step.to.registry, err = registryOf(step.to.versions, step.to.order)
 	step.compare()
+	for i := range step.Replaced {
+		step.Replaced[i].Tests = 0 // they ran before
+	}
 	return step, err
 }
 

@@ -255,7 +255,11 @@ func (f *fuzzer) request() string {
 	if f.rand.IntN(2) == 0 {
 		r.Attributes = map[string]string{"region": []string{"eu", "us"}[f.rand.IntN(2)]}
 	}
-	f.did("select %d for %s", r.Items, r.UserAddress)
+	who := "nobody in particular"
+	if r.UserAddress.IsValid() {
+		who = r.UserAddress.String()
+	}
+	f.did("select %d for %s", r.Items, who)
 	seen := map[rserpool.ElementID]bool{}
 	answer := "["
 	for _, m := range f.selector.Select(&r, nil) {

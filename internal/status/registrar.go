@@ -33,6 +33,9 @@ type Registrar struct {
 	Policies []Policy `json:"policies,omitempty"`
 	// Scope is missing where ENRP is disabled.
 	Scope *Scope `json:"scope,omitempty"`
+	// Configuration and Plugins are those of a process that runs by files.
+	Configuration *Configuration `json:"configuration,omitempty"`
+	Plugins       []Plugin       `json:"plugins,omitempty"`
 
 	// Pools and their elements are in order of handles and identifiers. Next
 	// is where the next page begins, and nil on the last.
@@ -147,6 +150,12 @@ func (r *Registrar) Collect(ch chan<- prometheus.Metric) {
 	collectMessages(ch, r.Counters.Messages)
 	for i := range r.Policies {
 		r.Policies[i].collect(ch)
+	}
+	if r.Configuration != nil {
+		r.Configuration.collect(ch)
+	}
+	for i := range r.Plugins {
+		r.Plugins[i].collect(ch)
 	}
 	c.each(descErrors, r.Counters.Errors)
 	c.each(descIgnored, r.Counters.Ignored)
