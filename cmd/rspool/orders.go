@@ -49,7 +49,7 @@ func (f *ordersFlag) client(a *app) (*admin.Client, error) {
 }
 
 // order runs one with a client and a context that ends in time.
-func (f *ordersFlag) order(a *app, ctx context.Context, do func(context.Context, *admin.Client) error) error {
+func (f *ordersFlag) order(ctx context.Context, a *app, do func(context.Context, *admin.Client) error) error {
 	c, err := f.client(a)
 	if err != nil {
 		return err
@@ -136,7 +136,7 @@ what came of it, and takes over again what a rollback has kept back.`,
 		Example: "  rspool " + group + " reload\n  rspool " + group + " reload --dry-run -o json",
 		Args:    arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return f.order(a, cmd.Context(), func(ctx context.Context, c *admin.Client) error {
+			return f.order(cmd.Context(), a, func(ctx context.Context, c *admin.Client) error {
 				r, err := c.Reload(ctx, dry)
 				if err != nil {
 					return err
@@ -167,7 +167,7 @@ rspool policy reload.`,
 			if len(args) > 0 {
 				reference = args[0]
 			}
-			return f.order(a, cmd.Context(), func(ctx context.Context, c *admin.Client) error {
+			return f.order(cmd.Context(), a, func(ctx context.Context, c *admin.Client) error {
 				r, err := c.Rollback(ctx, reference)
 				if err != nil {
 					return err
@@ -213,7 +213,7 @@ It ends with 1 where something differs.`,
 
 func (a *app) diff(ctx context.Context, f *ordersFlag, files []string) (r *admin.Report, err error) {
 	if len(files) == 0 {
-		err = f.order(a, ctx, func(ctx context.Context, c *admin.Client) (err error) {
+		err = f.order(ctx, a, func(ctx context.Context, c *admin.Client) (err error) {
 			r, err = c.Reload(ctx, true)
 			return err
 		})

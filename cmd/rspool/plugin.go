@@ -325,7 +325,7 @@ often they had to be started again and why, and the pools that they rank.`,
 		Example: "  rspool plugin list\n  rspool plugin list --admin /run/rspool/registrar.sock -o json",
 		Args:    arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return f.order(a, cmd.Context(), func(ctx context.Context, c *admin.Client) error {
+			return f.order(cmd.Context(), a, func(ctx context.Context, c *admin.Client) error {
 				l, err := c.Plugins(ctx)
 				if err != nil {
 					return err
@@ -380,7 +380,7 @@ the plugin replaced.`,
 		Example: "  rspool plugin reload carbon",
 		Args:    arguments("PLUGIN"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return f.order(a, cmd.Context(), func(ctx context.Context, c *admin.Client) error {
+			return f.order(cmd.Context(), a, func(ctx context.Context, c *admin.Client) error {
 				if err := c.ReloadPlugin(ctx, args[0]); err != nil {
 					return err
 				}
@@ -406,7 +406,7 @@ log has all of them, with the attribute plugin.`,
 		Example: "  rspool plugin logs carbon",
 		Args:    arguments("PLUGIN"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return f.order(a, cmd.Context(), func(ctx context.Context, c *admin.Client) error {
+			return f.order(cmd.Context(), a, func(ctx context.Context, c *admin.Client) error {
 				l, err := c.PluginLogs(ctx, args[0])
 				if err != nil {
 					return err

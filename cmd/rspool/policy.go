@@ -175,7 +175,7 @@ rollback would bring back, and the pool blocks that name them.`,
 		Args:    arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if running || f.file != "" {
-				return f.order(a, cmd.Context(), func(ctx context.Context, c *admin.Client) error {
+				return f.order(cmd.Context(), a, func(ctx context.Context, c *admin.Client) error {
 					l, err := c.Policies(ctx)
 					if err != nil {
 						return err

@@ -31,7 +31,7 @@ affinity or a filter may look at the address.`,
 		Args:    arguments("POOL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			q.Pool = args[0]
-			return f.order(a, cmd.Context(), func(ctx context.Context, c *admin.Client) error {
+			return f.order(cmd.Context(), a, func(ctx context.Context, c *admin.Client) error {
 				e, err := c.Explain(ctx, q)
 				if err != nil {
 					return err
