@@ -117,7 +117,8 @@ type conformance struct {
 // check tries one thing and reports whether to go on.
 func (c *conformance) check(policy, name string, try func() (Verdict, string)) bool {
 	began := time.Now()
-	v, detail := FailedCheck, ""
+	var v Verdict
+	var detail string
 	if err := c.ctx.Err(); err != nil {
 		v, detail = Skipped, err.Error()
 	} else {
@@ -326,8 +327,9 @@ func (t *trial) unanswered() string {
 	return ""
 }
 
-// settle waits until everybody is known, and then looks for nonsense.
-func (t *trial) settle(patience time.Duration) error {
+// settle waits until everybody is known, and then looks for faults.
+func (t *trial) settle() error {
+	patience := t.c.plugin.config().StartTimeout
 	end := time.Now().Add(patience)
 	for {
 		missing := t.unanswered()
@@ -375,12 +377,12 @@ func (c *conformance) run(info *PolicyInfo, n int, play func(*trial)) (Verdict, 
 	}
 	defer t.close()
 	if play != nil {
-		if err := t.settle(10 * time.Second); err != nil {
+		if err := t.settle(); err != nil {
 			return FailedCheck, err.Error()
 		}
 		play(t)
 	}
-	err = errors.Join(t.settle(10*time.Second), c.nonsense(before))
+	err = errors.Join(t.settle(), c.nonsense(before))
 	if err == nil {
 		err = t.selects()
 	}
@@ -478,7 +480,7 @@ func (c *conformance) separates(info *PolicyInfo) (Verdict, string) {
 		b.add(1000 + id)
 	}
 	b.mu.Unlock()
-	if err := errors.Join(a.settle(10*time.Second), b.settle(10*time.Second), c.nonsense(before)); err != nil {
+	if err := errors.Join(a.settle(), b.settle(), c.nonsense(before)); err != nil {
 		return FailedCheck, err.Error()
 	}
 	return Passed, ""
@@ -492,7 +494,7 @@ func (c *conformance) repeats(info *PolicyInfo) (Verdict, string) {
 		if err != nil {
 			return FailedCheck, err.Error()
 		}
-		err = t.settle(10 * time.Second)
+		err = t.settle()
 		t.mu.Lock()
 		ranks[i] = map[rserpool.ElementID]rank{}
 		for id, r := range t.pool.records {

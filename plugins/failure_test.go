@@ -276,7 +276,7 @@ func TestOutputIsLogged(t *testing.T) {
 
 	cfg = self(t, "well")
 	cfg.Log = log.logger()
-	w = open(t, up(t, cfg), "least", nil, 0.5)
+	open(t, up(t, cfg), "least", nil, 0.5)
 	eventually(t, "an entry with attributes", log.has(`level=INFO msg="pool is open" plugin=test factor=1 pool=EchoPool`))
 }
 

@@ -1,6 +1,7 @@
 package sdk
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -96,7 +97,7 @@ func (f *follower) run() error {
 			}
 			err = f.handle(e)
 		case err = <-failed:
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				return nil
 			}
 		case q := <-f.asked:
