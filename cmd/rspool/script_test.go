@@ -32,7 +32,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv(asCommand, "1")
 			env.Setenv("RUNTIME_DIRECTORY", env.WorkDir+"/run") // for sockets
-			env.Setenv("GORACE", "atexit_sleep_ms=0") // not a second for each process
+			env.Setenv("GORACE", "atexit_sleep_ms=0")           // not a second for each process
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
