@@ -134,7 +134,7 @@ func TestEveryAttributeReachesItsField(t *testing.T) {
 		Version: ">= 1.2, < 2", NoMTLS: true, User: "nobody", Group: "nogroup", Attach: "unix:/tmp/plugin.sock",
 		Limits:       plugins.Limits{AddressSpace: 1 << 30, Files: 11, Processes: 12},
 		Restart:      plugins.Restart{BackoffMin: 7 * time.Millisecond, BackoffMax: 8 * time.Second, MaxIn5m: 9},
-		StartTimeout: time.Second, StopTimeout: 2 * time.Second, TickTimeout: 3 * time.Second,
+		StartTimeout: time.Second, StopTimeout: 2 * time.Second, TickInterval: time.Second, TickTimeout: 3 * time.Second,
 		RankTTL: 4 * time.Second, RankGrace: 5 * time.Second, DirectDeadline: 6 * time.Millisecond,
 	}}}
 	want.Policies = []Policy{

@@ -44,6 +44,7 @@ func (p *PluginConfig) block() block {
 			{name: "attach", example: `"unix:/tmp/plugin.sock"`, doc: "The socket of a plugin that somebody has started, for debugging: \"rspool plugin run --attach\" prints it. " + byDefault + "the program is started.", value: name(&p.Attach)},
 			{name: "start_timeout", def: `"10s"`, doc: "How long it may take until it has said what it is.", value: duration(&p.StartTimeout, 100*time.Millisecond, longest)},
 			{name: "stop_timeout", def: `"2s"`, doc: "How long it may take to end.", value: duration(&p.StopTimeout, shortest, longest)},
+			{name: "tick_interval", def: `"500ms"`, doc: "How often it is asked for a sign of life.", value: duration(&p.TickInterval, 10*time.Millisecond, longest)},
 			{name: "tick_timeout", def: `"2s"`, doc: "How long it may be silent before it is killed.", value: duration(&p.TickTimeout, 10*time.Millisecond, longest)},
 			{name: "rank_ttl", def: `"10s"`, doc: "How long its ranks hold after its last word, unless it says so itself.", value: duration(&p.RankTTL, 10*time.Millisecond, longest)},
 			{name: "rank_grace", def: `"1s"`, doc: "How long an element without a rank is taken for a middling one.", value: duration(&p.RankGrace, shortest, longest)},

@@ -169,6 +169,15 @@ func (c *Chain) All() iter.Seq[*Member] { return c.main.All() }
 // Config returns by which policies the pool goes.
 func (c *Chain) Config() *ChainConfig { return c.config }
 
+// Plain returns the selector that does all the work where there is one trusted policy
+// alone, nil elsewhere. It is for those in a hurry.
+func (c *Chain) Plain() *Selector {
+	if c.lanes == nil {
+		return &c.main
+	}
+	return nil
+}
+
 // Policy returns the policy that the pool goes by at present.
 func (c *Chain) Policy() Policy {
 	if c.lanes == nil {

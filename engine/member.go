@@ -24,6 +24,16 @@ type Member struct {
 	Element *rserpool.Element
 	// Owner is what the member is embedded in. The engine does not look at it.
 	Owner any
+
+	// What keys depend on follows close behind.
+	selectionsTotal uint64
+	selections      uint32
+	failures        uint32
+	slot            int32 // index in Selector.members
+	load            rserpool.Load
+	lastFailure     int64 // Unix time in nanoseconds, 0 for never
+	since           int64 // of the selection last seen, or when the member joined
+
 	// Tags are those of the element, with what the configuration adds; nil for
 	// most.
 	Tags rserpool.Tags
@@ -31,14 +41,6 @@ type Member struct {
 	// is gone when the member leaves or another instance takes over, which is
 	// offered it: see Upgrader.
 	Data any
-
-	selectionsTotal uint64
-	lastFailure     int64 // Unix time in nanoseconds, 0 for never
-	since           int64 // of the selection last seen, or when the member joined
-	selections      uint32
-	failures        uint32
-	slot            int32 // index in Selector.members
-	load            rserpool.Load
 }
 
 // Selections returns how often the member was selected since its last

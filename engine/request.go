@@ -21,6 +21,7 @@ type Request struct {
 	// UserAddress is where the request comes from, the zero Addr if that is
 	// not known.
 	UserAddress netip.Addr
-	// Attributes are what the user, or the configuration, says about it.
+	// Attributes are what the user, or the configuration, says about it. They are
+	// not to be changed.
 	Attributes map[string]string
 }

@@ -368,24 +368,38 @@ func (s *Selector) All() iter.Seq[*Member] {
 // where there is one, unless a policy of elsewhere does not want to.
 func (s *Selector) Select(r *Request, dst []*Member) []*Member {
 	start := len(dst)
-	if dst = s.choose(r, dst); r.Preview {
+	if s.watch != nil {
+		s.at(r.Now)
+		dst = s.choose(r, dst)
+		if chosen := dst[start:]; !r.Preview {
+			for _, m := range chosen[:min(s.mark, len(chosen))] {
+				s.markSelected(m)
+			}
+		}
+		return dst
+	}
+	n := min(r.Items, s.length)
+	if n <= 0 {
+		return dst
+	}
+	dst = s.order.choose(n, r, dst)
+	if r.Preview {
 		return dst
 	}
 	chosen := dst[start:]
 	for _, m := range chosen[:min(s.mark, len(chosen))] {
-		s.markSelected(m)
+		m.countSelection()
+		s.order.selected(m, s.nextSeq())
 	}
 	return dst
 }
 
 // choose is Select without counting.
 func (s *Selector) choose(r *Request, dst []*Member) []*Member {
-	n := min(r.Items, s.length)
-	if n <= 0 {
-		return dst
+	if n := min(r.Items, s.length); n > 0 {
+		dst = s.order.choose(n, r, dst)
 	}
-	s.at(r.Now)
-	return s.order.choose(n, r, dst)
+	return dst
 }
 
 // markSelected counts a selection of m.

@@ -160,12 +160,12 @@ func (c *conformance) run(info *PolicyInfo, n int, play func(*trial)) (Verdict, 
 	}
 	defer t.close()
 	if play != nil {
-		if err := t.settle(10 * time.Second); err != nil {
+		if err := t.settle(); err != nil {
 			return FailedCheck, err.Error()
 		}
 		play(t)
 	}
-	err = errors.Join(t.settle(10*time.Second), c.nonsense(before))
+	err = errors.Join(t.settle(), c.nonsense(before))
 	if err == nil {
 		err = t.selects()
 	}
@@ -245,7 +245,7 @@ func (c *conformance) separates(info *PolicyInfo) (Verdict, string) {
 		b.add(1000 + id)
 	}
 	b.mu.Unlock()
-	if err := errors.Join(a.settle(10*time.Second), b.settle(10*time.Second), c.nonsense(before)); err != nil {
+	if err := errors.Join(a.settle(), b.settle(), c.nonsense(before)); err != nil {
 		return FailedCheck, err.Error()
 	}
 	return Passed, ""
@@ -259,7 +259,7 @@ func (c *conformance) repeats(info *PolicyInfo) (Verdict, string) {
 		if err != nil {
 			return FailedCheck, err.Error()
 		}
-		err = t.settle(10 * time.Second)
+		err = t.settle()
 		t.mu.Lock()
 		ranks[i] = map[rserpool.ElementID]rank{}
 		for id, r := range t.pool.records {

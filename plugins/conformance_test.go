@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestConformance(t *testing.T) {
@@ -20,6 +21,9 @@ func TestConformance(t *testing.T) {
 		t.Run(tc.behaviour, func(t *testing.T) {
 			t.Parallel()
 			cfg := self(t, tc.behaviour)
+			if !tc.ok {
+				cfg.StartTimeout = 2 * time.Second // is waited for
+			}
 			if tc.behaviour == "well" {
 				cfg.StopTimeout = 0
 				cfg.DirectDeadline = 1e9 // the machine may be busy

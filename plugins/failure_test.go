@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/user"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -299,9 +300,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 		t.Fatal(err)
 	}
 	token := p.current.launcher.process.token
-	if n := len(bearing(token)); n < 3 { // the plugin, the shell and its children
-		t.Fatalf("%d processes", n)
-	}
+	eventually(t, "the plugin, the shell and its children", func() bool { return len(bearing(token)) >= 3 })
 	_ = p.Close()
 	if left := bearing(token); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
@@ -365,6 +364,52 @@ func TestProcessIsConfined(t *testing.T) {
 			t.Errorf("limits without %q:\n%s", want, limits)
 		}
 	}
+}
+
+// TestOtherUser starts a plugin as somebody who may not even see its folder.
+func TestOtherUser(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can start a plugin as another user")
+	}
+	cfg := self(t, "well")
+	cfg.User, cfg.Dir, cfg.NoMTLS = "nobody", "/", false
+	cfg.Env["GOCOVERDIR"] = os.TempDir()
+	p := up(t, cfg)
+	w := open(t, p, "least", nil, 0.5)
+	eventually(t, "ranks", w.is(true))
+	info, err := os.Stat(fmt.Sprintf("/proc/%d", pid(t, p)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody, err := user.Lookup("nobody")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if uid := info.Sys().(*syscall.Stat_t).Uid; fmt.Sprint(uid) != nobody.Uid {
+		t.Errorf("it runs as %d", uid)
+	}
+}
+
+// TestChangedProgramIsNotFollowed restarts an unpinned plugin whose file is another
+// by then.
+func TestChangedProgramIsNotFollowed(t *testing.T) {
+	cfg := self(t, "well")
+	cfg.Restart.BackoffMin = 10 * time.Millisecond
+	p := up(t, cfg)
+	w := open(t, p, "least", nil, 0.5)
+	eventually(t, "ranks", w.is(true))
+	next := cfg.withDefaults()
+	next.Env = map[string]string{"BEHAVIOUR": "pace"}
+	p.cfg.Store(&next)
+	first := pid(t, p)
+	_ = syscall.Kill(first, syscall.SIGKILL)
+	eventually(t, "another process", running(p, first))
+	eventually(t, "no more of it", w.is(false))
+	if why := p.Status().Pools[0].Unavailable; !strings.Contains(why, "by pace instead of rank by key") {
+		t.Errorf("why: %q", why)
+	}
+	o := open(t, p, "least", nil, 0.5) // a new pool takes it as it is
+	eventually(t, "ranks", o.is(true))
 }
 
 func TestTooManyRestartsAreAFailure(t *testing.T) {

@@ -20,9 +20,20 @@ func (p *Plugin) join(q *pool) {
 	p.pools[q] = struct{}{}
 	s := p.current
 	p.mu.Unlock()
-	if s != nil {
+	if s != nil && q.policy.fits(s.description) == nil { // else it was replaced this moment
 		p.follow(q, s)
 	}
+}
+
+// attend has a pool followed on a new session, unless the plugin is no longer what
+// it was when the pool began to use it. Then the pool goes by its fallback.
+func (p *Plugin) attend(q *pool, s *session) {
+	if err := q.policy.fits(s.description); err != nil {
+		s.cfg.Log.Error("plugin is not what it was", "pool", q.handle.String(), "policy", q.policy.name, "error", err)
+		q.run(func() { q.setAvailable(err.Error()) })
+		return
+	}
+	p.follow(q, s)
 }
 
 func (p *Plugin) forget(q *pool) {

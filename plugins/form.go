@@ -19,6 +19,8 @@ func (p *Policy) Open(e *engine.Pool) (engine.Policy, error) {
 	f := form{q, p}
 	switch {
 	case t.info.Mode == Direct:
+		cfg := p.plugin.config()
+		cfg.Log.Warn("policy asks its plugin for each selection, which is slow: for experiments", "policy", t.name, "pool", q.handle.String(), "deadline", cfg.DirectDeadline)
 		return direct{f}, nil
 	case t.info.Mode == Queue:
 		return queued{f}, nil

@@ -238,11 +238,11 @@ func (r *raw) Follow(st grpc.BidiStreamingServer[protocol.HostEvent, protocol.Pl
 		if err != nil {
 			return err
 		}
-		for _, u := range e.GetDelta().GetUpsert() {
-			members[u.GetId()] = true
-		}
 		for _, id := range e.GetDelta().GetRemove() {
 			delete(members, id)
+		}
+		for _, u := range e.GetDelta().GetUpsert() {
+			members[u.GetId()] = true
 		}
 		switch r.how {
 		case "silent":

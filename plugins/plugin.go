@@ -136,7 +136,7 @@ func (p *Plugin) adopt(s *session) {
 	pools := p.all()
 	p.mu.Unlock()
 	for _, q := range pools {
-		p.follow(q, s)
+		p.attend(q, s)
 	}
 }
 

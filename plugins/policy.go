@@ -32,7 +32,8 @@ type Policy struct {
 	cfg    PolicyConfig
 
 	mu    sync.Mutex
-	terms *terms // nil before the plugin was described
+	terms *terms       // nil before the plugin was described
+	by    *Description // of which the terms are
 }
 
 // terms are a policy once it is known what it is.
@@ -75,7 +76,7 @@ func (p *Plugin) Policy(ctx context.Context, cfg PolicyConfig) (*Policy, []*Conf
 			return nil, remarks, fmt.Errorf("policy %q: plugin %q: %w", cfg.Name, p.Name(), err)
 		}
 	}
-	q.terms = t
+	q.terms, q.by = t, d
 	return q, remarks, nil
 }
 
@@ -133,7 +134,7 @@ func (p *Policy) known() (*terms, error) {
 	p.plugin.mu.Unlock()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.terms != nil {
+	if p.terms != nil && p.by == d {
 		return p.terms, nil
 	}
 	if d == nil {
@@ -143,7 +144,7 @@ func (p *Policy) known() (*terms, error) {
 		return nil, fmt.Errorf("plugin %q: %w", p.plugin.Name(), ended)
 	}
 	t, _, err := resolve(p.plugin, d, p.cfg)
-	p.terms = t
+	p.terms, p.by = t, d
 	return t, err
 }
 

@@ -42,6 +42,9 @@ type pool struct {
 	due    time.Time   // when it fires
 	why    string      // available is false, empty: it is true
 	closed bool
+
+	nonsense      int // ids and numbers that mean nothing, lately
+	nonsenseSince time.Time
 }
 
 // record is what is known of an element.

@@ -73,9 +73,9 @@ func (l *link) handle(now time.Time, e *protocol.PluginEvent) {
 
 	switch e := e.GetEvent().(type) {
 	case *protocol.PluginEvent_Ranking:
-		l.ranking(epoch, e.Ranking)
+		l.ranking(now, epoch, e.Ranking)
 	case *protocol.PluginEvent_Queue:
-		l.queue(epoch, e.Queue)
+		l.queue(now, epoch, e.Queue)
 	case *protocol.PluginEvent_Problem:
 		l.problem(e.Problem)
 	case *protocol.PluginEvent_Alive, *protocol.PluginEvent_Resync:
@@ -91,7 +91,7 @@ func (l *link) handle(now time.Time, e *protocol.PluginEvent) {
 }
 
 // ranking checks ranks and hands those that are any use to the pool.
-func (l *link) ranking(epoch uint64, r *protocol.Ranking) {
+func (l *link) ranking(now time.Time, epoch uint64, r *protocol.Ranking) {
 	p := l.pool
 	if len(r.GetRanks()) > protocol.MaxElements {
 		p.count(TooLong, 1)
@@ -127,7 +127,7 @@ func (l *link) ranking(epoch uint64, r *protocol.Ranking) {
 		}
 	}
 	p.mu.Unlock()
-	p.judge(bad, len(r.GetRanks()))
+	p.judge(now, bad, len(r.GetRanks()))
 	if len(good) > 0 {
 		p.policy.plugin.counters.ranks.Add(uint64(len(good)))
 		p.run(func() { p.apply(good) })
@@ -141,14 +141,34 @@ func (l *link) excused(id uint32, epoch uint64) bool {
 	return lately || l.snapshot || epoch < l.complete
 }
 
-// judge tells of a message of which more than 1% was nonsense.
-func (p *pool) judge(bad, of int) {
-	if bad > 0 && bad*100 > of {
+// Nonsense is a fault where it is so much of a message, or so much in a while.
+const (
+	nonsenseShare  = 0.01
+	nonsenseCount  = 10
+	nonsenseWindow = 10 * time.Second
+)
+
+// judge tells of nonsense in a message.
+func (p *pool) judge(now time.Time, bad, of int) {
+	if bad == 0 {
+		return
+	}
+	p.mu.Lock()
+	if now.Sub(p.nonsenseSince) > nonsenseWindow {
+		p.nonsenseSince, p.nonsense = now, 0
+	}
+	p.nonsense += bad
+	fault := float64(bad) > nonsenseShare*float64(of) || p.nonsense >= nonsenseCount
+	if fault {
+		p.nonsense = 0
+	}
+	p.mu.Unlock()
+	if fault {
 		p.fault("ranks that mean nothing")
 	}
 }
 
-func (l *link) queue(epoch uint64, q *protocol.Queue) {
+func (l *link) queue(now time.Time, epoch uint64, q *protocol.Queue) {
 	p := l.pool
 	if p.policy.info.Mode != Queue || len(q.GetIds()) > protocol.MaxElements {
 		p.count(TooLong, 1)
@@ -168,7 +188,7 @@ func (l *link) queue(epoch uint64, q *protocol.Queue) {
 	}
 	p.mu.Unlock()
 	p.count(UnknownID, bad)
-	p.judge(bad, len(q.GetIds()))
+	p.judge(now, bad, len(q.GetIds()))
 	if active {
 		p.run(func() { p.count(TooLong, p.enqueue(q.GetIds(), q.GetReplace())) })
 	}

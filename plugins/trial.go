@@ -132,7 +132,8 @@ func (t *trial) unanswered() string {
 }
 
 // settle waits until everybody is known, and then looks for nonsense.
-func (t *trial) settle(patience time.Duration) error {
+func (t *trial) settle() error {
+	patience := t.c.plugin.config().StartTimeout
 	end := time.Now().Add(patience)
 	for {
 		missing := t.unanswered()

@@ -245,13 +245,18 @@ themselves. It ends with 1 where anything is wrong.`,
 }
 
 func (a *app) printGood(name string, d *plugins.Description, hash string) error {
+	var offers []string
+	for _, p := range d.Policies {
+		offers = append(offers, p.Name)
+	}
 	return a.print(struct {
-		Name    string `json:"name"`
-		OK      bool   `json:"ok"`
-		Version string `json:"version"`
-		SHA256  string `json:"sha256,omitempty"`
-	}{name, true, d.Version, hash}, func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "%s: good, version %s, %d policies\n", name, printable(d.Version), len(d.Policies))
+		Name     string   `json:"name"`
+		OK       bool     `json:"ok"`
+		Version  string   `json:"version"`
+		SHA256   string   `json:"sha256,omitempty"`
+		Policies []string `json:"policies"`
+	}{name, true, d.Version, hash, offers}, func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, "%s: good, version %s, with %s\n", name, printable(d.Version), strings.Join(offers, ", "))
 		return err
 	})
 }

@@ -94,8 +94,15 @@ func (a *app) runAttachable(ctx context.Context, cfg *plugins.Config) error {
 		return err
 	}
 	cmd := exec.CommandContext(ctx, file, cfg.Args...)
-	cmd.Env = append(os.Environ(), protocol.Cookie+"="+protocol.CookieValue, "PLUGIN_UNIX_SOCKET_DIR="+folder,
-		fmt.Sprintf("PLUGIN_PROTOCOL_VERSIONS=%d", protocol.Version))
+	cmd.Env = []string{
+		protocol.Cookie + "=" + protocol.CookieValue, "PLUGIN_UNIX_SOCKET_DIR=" + folder,
+		fmt.Sprintf("PLUGIN_PROTOCOL_VERSIONS=%d", protocol.Version),
+	}
+	for _, name := range []string{"HOME", "PATH", "TERM"} { // for debuggers; a registrar passes nothing on
+		if v, ok := os.LookupEnv(name); ok {
+			cmd.Env = append(cmd.Env, name+"="+v)
+		}
+	}
 	for name, value := range cfg.Env {
 		cmd.Env = append(cmd.Env, name+"="+value)
 	}

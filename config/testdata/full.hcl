@@ -185,6 +185,7 @@ plugin "carbon" {
   attach          = "unix:/tmp/plugin.sock"
   start_timeout   = "1s"
   stop_timeout    = "2s"
+  tick_interval   = "1s"
   tick_timeout    = "3s"
   rank_ttl        = "4s"
   rank_grace      = "5s"

@@ -16,14 +16,11 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/goleak"
 
 	"github.com/rspool/rspool/config"
 	"github.com/rspool/rspool/internal/admin"
 	"github.com/rspool/rspool/internal/status"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // logs is a log that may be read while it is written.
 type logs struct {

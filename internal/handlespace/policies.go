@@ -63,7 +63,7 @@ func (p *Pool) Adopt(now time.Time) bool {
 	o := p.space.options(p.handle)
 	before, tags := p.chain.Config(), p.options.Tags
 	p.options = o
-	if len(tags.values)+len(o.Tags.values) > 0 {
+	if !tags.None() || !o.Tags.None() {
 		for e := range p.Elements() {
 			if t := o.tags(&e.element); !maps.Equal(t, e.member.Tags) {
 				e.member.Tags = t
@@ -122,4 +122,18 @@ func (o *Options) tags(e *rserpool.Element) rserpool.Tags {
 		}
 	}
 	return e.Tags
+}
+
+// addAttributes gives a request the attributes by the user's address.
+func (o *Options) addAttributes(r *engine.Request) {
+	extra := o.Requests.Find(r.UserAddress)
+	if extra == nil {
+		return
+	}
+	if r.Attributes == nil {
+		r.Attributes = extra
+		return
+	}
+	r.Attributes = maps.Clone(r.Attributes)
+	maps.Copy(r.Attributes, extra)
 }

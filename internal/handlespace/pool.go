@@ -2,7 +2,6 @@ package handlespace
 
 import (
 	"iter"
-	"maps"
 	"time"
 
 	rserpool "github.com/rspool/rspool"
@@ -76,24 +75,27 @@ func (p *Pool) Elements() iter.Seq[*Entry] {
 // Select appends up to n elements to dst, in the order of the pool's policy and
 // none twice, and counts the leading ones as selected.
 func (p *Pool) Select(n int, dst []*Entry) []*Entry {
-	p.space.request = engine.Request{Items: n}
-	return p.Answer(&p.space.request, dst)
+	p.space.request.Items = n // and nothing else, ever
+	return p.choose(&p.space.request, dst)
 }
 
 // Answer is Select with all that there is to say about a request. The handle is set
 // here, and attributes that the pool's options have for the user's address are added.
 func (p *Pool) Answer(r *engine.Request, dst []*Entry) []*Entry {
 	r.Handle = p.handle
-	if extra := p.options.Requests.Find(r.UserAddress); extra != nil {
-		all := maps.Clone(r.Attributes)
-		if all == nil {
-			all = extra // which nobody changes
-		} else {
-			maps.Copy(all, extra)
-		}
-		r.Attributes = all
+	if !p.options.Requests.None() {
+		p.options.addAttributes(r)
 	}
-	chosen := p.chain.Select(r, p.space.scratch[:0])
+	return p.choose(r, dst)
+}
+
+func (p *Pool) choose(r *engine.Request, dst []*Entry) []*Entry {
+	chosen := p.space.scratch[:0]
+	if s := p.chain.Plain(); s != nil {
+		chosen = s.Select(r, chosen)
+	} else {
+		chosen = p.chain.Select(r, chosen)
+	}
 	for _, m := range chosen {
 		dst = append(dst, m.Owner.(*Entry))
 	}

@@ -33,6 +33,9 @@ func NewPrefixes[T any, M ~map[string]T](m map[netip.Prefix]M) Prefixes[T] {
 	return p
 }
 
+// None reports whether there are no prefixes.
+func (p *Prefixes[T]) None() bool { return len(p.values) == 0 }
+
 // of returns the lengths of the prefixes of an address's family.
 func (p *Prefixes[T]) of(ip netip.Addr) *[]int {
 	if ip.Is4() {
