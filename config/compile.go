@@ -184,3 +184,21 @@ func (c *Config) With(p ...Policy) *Config {
 	}
 	return &n
 }
+
+// Only returns a copy of c with the policies of those references, and the plugins
+// that these need, alone.
+func (c *Config) Only(references ...string) *Config {
+	n := *c
+	n.Policies, n.Plugins = nil, nil
+	for _, p := range c.Policies {
+		if slices.Contains(references, p.Reference()) {
+			n.Policies = append(n.Policies, p)
+		}
+	}
+	for _, b := range c.Plugins {
+		if slices.ContainsFunc(n.Policies, func(p Policy) bool { return p.Kind == Plugin && p.Plugin == b.Name }) {
+			n.Plugins = append(n.Plugins, b)
+		}
+	}
+	return &n
+}

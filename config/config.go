@@ -61,9 +61,11 @@ type Element struct {
 // User is the user block.
 type User struct {
 	pool.UserConfig
-	// Policy refers to the policy by which elements are selected from the cache.
-	// If empty, the registrar's order is kept.
-	Policy string
+	// PolicyName refers to the policy by which elements are selected from the
+	// cache, and Fallback to those that follow where it fails. If empty, they are
+	// selected as the pool says. Whoever runs a user makes UserConfig.Policy of it.
+	PolicyName string
+	Fallback   []string
 	// Transport is the transport asked for: "auto" or "udp".
 	Transport string
 }

@@ -227,6 +227,9 @@ func (r *reader) decode(c *Config, opt Options) {
 		b := &singles[i]
 		if found := r.single(b.name, content.Blocks.OfType(b.name)); found != nil {
 			r.read(b, found.Body, b.name)
+			if b.name == "registrar" {
+				r.locateFolders(&c.Registrar, found)
+			}
 		}
 	}
 	r.readPlugins(c, content.Blocks.OfType("plugin"))

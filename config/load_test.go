@@ -125,7 +125,8 @@ func TestEveryAttributeReachesItsField(t *testing.T) {
 	u := &want.User
 	u.Items, u.CacheTime, u.Subscribe = 3, 10*time.Second, true
 	u.ConnectTimeout, u.FailoverTimeout, u.FailoverDelay, u.NoFailover = 2*time.Second, -1, 100*time.Millisecond, true
-	u.Policy = "lua.energy"
+	u.PolicyName, u.Fallback, u.Attributes = "lua.energy", []string{"random"}, map[string]string{"region": "eu"}
+	e.Tags = rserpool.Tags{"site": "small", "watts": 90.}
 	want.Registrar.PolicyDir, want.Registrar.PluginDir = "/etc/rspool/policies", "/usr/lib/rspool"
 	want.Admin = Admin{Disabled: true, Socket: "/run/rspool/full.sock"}
 	want.Plugins = []PluginConfig{{Protocol: 1, Config: plugins.Config{

@@ -212,6 +212,15 @@ func (r *reader) locate(file, folder string, b *hcl.Block) string {
 	return filepath.Join(folder, file)
 }
 
+// locateFolders has the folders of the registrar block count from that of its file.
+func (r *reader) locateFolders(c *Registrar, b *hcl.Block) {
+	for _, folder := range []*string{&c.PolicyDir, &c.PluginDir} {
+		if *folder != "" {
+			*folder = r.locate(*folder, "", b)
+		}
+	}
+}
+
 // checkName refuses names that would not do in references and on command lines.
 func checkName(s string) error {
 	good := s != "" && len(s) <= 64 && s[0] != '-'

@@ -76,6 +76,24 @@ func parsePrefix(s string) (netip.Prefix, error) {
 	return p, nil
 }
 
+// tags are what an element says of itself.
+func tags(t *rserpool.Tags) value {
+	return value{
+		kind: "map",
+		set: func(v cty.Value) error {
+			out, err := tagsOf(v)
+			if err == nil {
+				err = out.Check()
+			}
+			if err == nil {
+				*t = out
+			}
+			return err
+		},
+		get: func() (cty.Value, bool) { return ctyOfTags(*t), len(*t) > 0 },
+	}
+}
+
 func tagsOf(v cty.Value) (rserpool.Tags, error) {
 	m, err := flat(v, maxTags)
 	return rserpool.Tags(m), err

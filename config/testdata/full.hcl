@@ -100,6 +100,7 @@ pool "web" {
 pool "*" {}
 
 element {
+  tags        = { site = "small", watts = 90 }
   pool        = "EchoPool"
   id          = "0x17"
   policy      = "least-used-degradation-dpf"
@@ -147,6 +148,8 @@ element {
 
 user {
   policy           = "lua.energy"
+  fallback         = ["random"]
+  attributes       = { region = "eu" }
   items            = 3
   cache_time       = "10s"
   subscribe        = true

@@ -393,3 +393,32 @@ func TestUndoEndsWhatWasStarted(t *testing.T) {
 		t.Errorf("plugin is %s", s.State)
 	}
 }
+
+func TestUserGetsItsPolicies(t *testing.T) {
+	w := newWorld(t)
+	w.write("x.hcl", oneScript+"policy \"lua\" \"unused\" {\n  source = \"missing.lua\"\n}\nuser {\n  policy     = \"lua.a\"\n  fallback   = [\"random\"]\n  cache_time = \"1s\"\n}\n")
+	w.write("a.lua", good)
+	c := w.load()
+	end, err := OpenUser(t.Context(), c, w.log())
+	if err != nil {
+		t.Fatal(explain(err))
+	}
+	var names []string
+	for _, p := range c.User.Policy.Policies {
+		names = append(names, p.Describe().Name)
+	}
+	if diff := cmp.Diff([]string{"lua.a", "random"}, names); diff != "" {
+		t.Errorf("chain (-want +got):\n%s", diff)
+	}
+	if err := end(); err != nil {
+		t.Error(err)
+	}
+	w.write("x.hcl", "")
+	c = w.load()
+	if end, err = OpenUser(t.Context(), c, w.log()); err != nil || c.User.Policy != nil {
+		t.Errorf("without a policy: %v, %v", c.User.Policy, err)
+	}
+	if err := end(); err != nil {
+		t.Error(err)
+	}
+}
