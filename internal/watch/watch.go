@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -36,10 +37,12 @@ const (
 	maxRead = 4 << 20
 )
 
-// Watcher watches files. One goroutine may use it at a time.
+// Watcher watches files. Its methods may be called at once.
 type Watcher struct {
-	log     *slog.Logger
-	notify  *fsnotify.Watcher // nil where the system has none
+	log    *slog.Logger
+	notify *fsnotify.Watcher // nil where the system has none
+
+	mu      sync.Mutex
 	folders map[string]bool
 	prints  map[string]print // by path
 }
@@ -68,6 +71,8 @@ func (w *Watcher) Close() error {
 // them are meant. They need not exist. What was changed at or after the moment
 // given, when the caller read it, counts as changed.
 func (w *Watcher) Set(paths []string, since time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	folders := map[string]bool{}
 	prints := map[string]print{}
 	for _, p := range paths {
@@ -142,16 +147,22 @@ func (w *Watcher) Run(ctx context.Context, changed func(paths []string)) {
 
 // compare reads all files and calls changed where any differs from before.
 func (w *Watcher) compare(changed func([]string)) {
-	var paths []string
+	if paths := w.differing(); len(paths) > 0 {
+		changed(paths)
+	}
+}
+
+// differing returns the files that differ from before, which is told once.
+func (w *Watcher) differing() (paths []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for _, p := range slices.Sorted(maps.Keys(w.prints)) {
 		if f := fingerprint(p); f != w.prints[p] {
 			w.prints[p] = f
 			paths = append(paths, p)
 		}
 	}
-	if len(paths) > 0 {
-		changed(paths)
-	}
+	return paths
 }
 
 // fingerprint is a hash of a file's contents, or of the names and contents of the

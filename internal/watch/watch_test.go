@@ -152,3 +152,29 @@ func TestWhatWasWrittenAfterItWasReadIsAChange(t *testing.T) {
 		t.Errorf("changed are %v, want %v", got, file)
 	}
 }
+
+func TestPathsMayBeSetWhileRunning(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "a")
+	write(t, file, "one")
+	w := New(slog.New(slog.DiscardHandler))
+	ctx, cancel := context.WithCancel(t.Context())
+	reports := make(chan []string, 100)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		w.Run(ctx, func(paths []string) {
+			w.Set([]string{file}, time.Now().Add(time.Hour)) // as a reload does
+			reports <- paths
+		})
+	}()
+	for range 100 {
+		w.Set([]string{file}, time.Now().Add(time.Hour)) // as a signal does
+	}
+	write(t, file, "two")
+	want(t, reports, file)
+	cancel()
+	<-done
+	if err := w.Close(); err != nil {
+		t.Error(err)
+	}
+}
