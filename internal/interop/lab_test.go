@@ -109,7 +109,7 @@ func (h labHost) start(t *testing.T, stdin *os.File, name string, args ...string
 	t.Helper()
 	p := &process{name: filepath.Base(name) + " " + strings.Join(args, " "), cmd: h.command(name, args...), out: &output{}, done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr, p.cmd.Dir = p.out, p.out, t.TempDir()
-	p.cmd.Env = append(os.Environ(), "QT_QPA_PLATFORM=offscreen", "XDG_RUNTIME_DIR="+p.cmd.Dir, "TZ=UTC")
+	p.cmd.Env = append(os.Environ(), "QT_QPA_PLATFORM=offscreen", "TZ=UTC")
 	if stdin != nil {
 		p.cmd.Stdin = stdin
 	}

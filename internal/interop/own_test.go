@@ -85,13 +85,17 @@ var ownServices = map[string]string{
 	"ping-pong": "pingpong", "fractal": "fractal", "CalcApp": "calc",
 }
 
-// has tells whether our command knows a service.
+// has tells whether our command knows a service of a side, "element run" or "user".
 func (own) has(t *testing.T, side, service string) bool {
-	out, _ := host1.command(program(t), strings.Fields(side+" "+ownServices[service]+" --help")...).CombinedOutput()
-	return strings.Contains(string(out), "--registrar")
+	command := side + " " + ownServices[service]
+	out, _ := host1.command(program(t), append(strings.Fields(command), "--help")...).CombinedOutput()
+	return strings.Contains(string(out), "rspool "+command+" [flags]")
 }
 
 func (o own) element(t *testing.T, h labHost, c elementConfig) *process {
+	if c.policy.Type == 0 {
+		c.policy.Type = rserpool.RoundRobin
+	}
 	text := fmt.Sprintf("element {\n life = \"%dms\"\n %s }\n", 3*c.life().Milliseconds(), o.door.transport(h, true))
 	args := append(configFile(t, text), "element", "run", ownServices[c.service],
 		"--registrar", c.registrar.ip()+":3863", "--pool", string(c.pool), "--id", fmt.Sprintf("0x%x", uint32(c.id)),

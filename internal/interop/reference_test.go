@@ -35,7 +35,7 @@ func (r reference) registrar(t *testing.T, h labHost, c registrarConfig) *proces
 		fmt.Sprintf("-peerheartbeatcycle=%d", c.heartbeat.Milliseconds()),
 		fmt.Sprintf("-peermaxtimelastheard=%d", c.lastHeard.Milliseconds()),
 		fmt.Sprintf("-peermaxtimenoresponse=%d", c.noResponse.Milliseconds()),
-		fmt.Sprintf("-mentorhuntinterval=%d", c.mentor.Milliseconds()),
+		fmt.Sprintf("-mentordiscoverytimeout=%d", c.mentor.Milliseconds()),
 		fmt.Sprintf("-takeoverexpiryinterval=%d", c.takeover.Milliseconds()),
 	}
 	if !c.announce {
@@ -44,7 +44,7 @@ func (r reference) registrar(t *testing.T, h labHost, c registrarConfig) *proces
 	if !c.peers {
 		args = append(args, "-enrpannounce=off")
 	}
-	return h.start(t, nil, "rspregistrar", args...)
+	return h.start(t, nil, "stdbuf", append([]string{"-oL", "rspregistrar"}, args...)...)
 }
 
 // referenceServices are the options of rspserver that choose a service.
@@ -66,7 +66,7 @@ func (r reference) element(t *testing.T, h labHost, c elementConfig) *process {
 	if c.service == "fractal" {
 		args = append(args, "-fgpmaxthreads=16")
 	}
-	return h.start(t, nil, "rspserver", args...)
+	return h.start(t, nil, "stdbuf", append([]string{"-oL", "rspserver"}, args...)...)
 }
 
 // referencePolicy writes a policy as rspserver wants it.
@@ -93,10 +93,11 @@ func referencePolicy(p rserpool.Policy) string {
 	}
 }
 
-// common are the options of every user program.
-func (r reference) common(t *testing.T, c userConfig) []string {
+// common is the begin of the command line of every user program: stdbuf, so that what
+// it says can be read while it runs, the program and its options.
+func (r reference) common(t *testing.T, c userConfig, program string) []string {
 	r.prepare(t, c.host)
-	return []string{"-registrar=" + c.registrar.ip() + ":3863", "-asapannounce=off", "-logcolor=off", "-poolhandle=" + string(c.pool)}
+	return []string{"-oL", program, "-registrar=" + c.registrar.ip() + ":3863", "-asapannounce=off", "-logcolor=off", "-poolhandle=" + string(c.pool)}
 }
 
 // terminal runs rspterminal and types a line twice a second.
@@ -105,7 +106,7 @@ func (r reference) terminal(t *testing.T, c userConfig) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := c.host.start(t, read, "rspterminal", r.common(t, c)...)
+	p := c.host.start(t, read, "stdbuf", r.common(t, c, "rspterminal")...)
 	_ = read.Close()
 	go func() {
 		defer write.Close()

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -25,10 +26,12 @@ func (r reference) use(t *testing.T, c userConfig, service string, id rserpool.E
 		p := r.terminal(t, c)
 		p.says(t, patience, "three echoes", func(s string) bool {
 			lines := fromElement(id).FindAllStringSubmatch(s, -1)
-			return len(lines) >= 3 && strings.HasPrefix(lines[2][1], "line 3")
+			return len(lines) >= 3 && strings.HasPrefix(lines[2][1], "line ")
 		})
 	case "discard":
 		p := r.terminal(t, c)
+		p.ended(5 * time.Second)
+		p.signal(syscall.SIGINT)
 		p.ended(5 * time.Second)
 		if said := p.out.String(); strings.Contains(said, "FAILOVER") || !strings.Contains(said, "Pool Handle") {
 			t.Errorf("the terminal was not content:\n%s", tail(said))
@@ -40,21 +43,20 @@ func (r reference) use(t *testing.T, c userConfig, service string, id rserpool.E
 		p := r.terminal(t, c)
 		p.says(t, patience, "characters", func(s string) bool { return len(fromElement(id).FindAllString(s, -1)) >= 3 })
 	case "ping-pong":
-		p := c.host.start(t, nil, "pingpongclient", append(r.common(t, c), "-interval=200")...)
+		p := c.host.start(t, nil, "stdbuf", append(r.common(t, c, "pingpongclient"), "-interval=200")...)
 		p.says(t, patience, "five pongs in order", func(s string) bool {
 			return strings.Contains(s, fmt.Sprintf("Ack #5 from PE $%08x (reply #5)", uint32(id)))
 		})
 	case "CalcApp":
-		p := c.host.start(t, nil, "calcappclient", append(r.common(t, c), "-jobinterval=1", "-jobsize=200000")...)
+		p := c.host.start(t, nil, "stdbuf", append(r.common(t, c, "calcappclient"), "-jobinterval=1", "-jobsize=200000")...)
 		p.says(t, patience, "completed jobs", func(s string) bool { return strings.Count(s, "completed:") >= 2 })
 	case "fractal":
-		prefix := filepath.Join(t.TempDir(), "image")
-		p := c.host.start(t, nil, "fractalpooluser", append(r.common(t, c), "-configdir=/usr/share/fgpconfig", "-width=160", "-height=120",
-			"-threads=2", "-interimagetime=1", "-imagestorageprefix="+prefix)...)
-		p.says(t, patience, "picture", func(string) bool {
-			files, _ := filepath.Glob(prefix + "*.png")
-			return len(files) > 0
-		})
+		p := c.host.start(t, nil, "stdbuf", append(r.common(t, c, "fractalpooluser"), "-configdir=/usr/share/fgpconfig", "-width=160", "-height=120",
+			"-threads=2", "-interimagetime=0")...)
+		p.says(t, patience, "third picture", func(s string) bool { return strings.Count(s, "Getting parameters") >= 3 })
+		if said := p.out.String(); strings.Contains(said, "FAILOVER") {
+			t.Errorf("the element was left:\n%s", tail(said))
+		}
 	}
 }
 
@@ -145,7 +147,9 @@ func TestServices(t *testing.T) {
 		t.Run(registrar.name(), func(t *testing.T) {
 			c := quiet(0x10001)
 			c.keepAlive, c.keepAliveTimeout = time.Second, 10*time.Second
-			registrar.registrar(t, registrarHost, c)
+			if registrar.registrar(t, registrarHost, c).ended(2 * time.Second) {
+				t.Fatal("the registrar does not start")
+			}
 			t.Run("elements", func(t *testing.T) {
 				for e, element := range implementations() {
 					for n, service := range services {

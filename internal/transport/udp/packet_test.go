@@ -27,6 +27,15 @@ func TestPaddingOfLastParameterIsTheChunks(t *testing.T) {
 	}
 }
 
+func TestInitAckEndsWithItsCookie(t *testing.T) {
+	d, _ := target(t, Config{})
+	r := newRaw(t, d)
+	r.send(0, chunk1(chunkInit, 0, r.local.append(nil)))
+	if _, c := r.next(); c.kind != chunkInitAck || len(c.value) != initiationLen+4+cookieLen {
+		t.Errorf("chunk of type %d, %d bytes: want an INIT ACK of %d", c.kind, len(c.value), initiationLen+4+cookieLen)
+	}
+}
+
 // sent collects what a core sends.
 type sent struct {
 	coreHost
