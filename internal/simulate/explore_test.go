@@ -81,3 +81,25 @@ func TestSameSeedSameBytes(t *testing.T) {
 		}
 	}
 }
+
+// TestMinimiseKeepsWhatIsNeeded has a failure that needs a drain and any cut.
+func TestMinimiseKeepsWhatIsNeeded(t *testing.T) {
+	faults := []Fault{{Kind: Crash}, {Kind: Cut}, {Kind: Drain}, {Kind: Pause}, {Kind: Cut}, {Kind: Load}, {Kind: Slow}}
+	trials := 0
+	needed := func(keep []int) bool {
+		trials++
+		cut, drain := false, false
+		for _, i := range keep {
+			cut = cut || faults[i].Kind == Cut
+			drain = drain || faults[i].Kind == Drain
+		}
+		return cut && drain
+	}
+	got := minimise(len(faults), needed)
+	if diff := cmp.Diff([]int{1, 2}, got); diff != "" {
+		t.Errorf("another set of faults is kept (-want +got):\n%s", diff)
+	}
+	if trials > maxTrials {
+		t.Errorf("%d trials for %d faults", trials, len(faults))
+	}
+}
