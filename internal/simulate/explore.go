@@ -137,6 +137,11 @@ func minimise(n int, fails func(keep []int) bool) []int {
 	return keep
 }
 
+// Brief returns the lines that are not routine.
+func Brief(lines []Line) []Line {
+	return slices.DeleteFunc(slices.Clone(lines), func(l Line) bool { return l.Routine })
+}
+
 // Tail returns the lines of the last seconds of the transcript.
 func (r *Result) Tail(d time.Duration) []Line {
 	i, _ := slices.BinarySearchFunc(r.Lines, r.Virtual-d, func(l Line, t time.Duration) int { return int(l.At - t) })

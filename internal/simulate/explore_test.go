@@ -58,7 +58,7 @@ func TestInvariants(t *testing.T) {
 func report(r *Result) string {
 	m := Minimise(r.Seed, fixed)
 	return fmt.Sprintf("seed %d: %v\n%v\nwith these faults alone: %v\n%s\n%s\nrspool simulate replay %d", r.Seed, r.Failure, &r.Setting,
-		m.Failure, strings.Join(m.Faults, "\n"), transcript(m.Tail(5*time.Second)), r.Seed)
+		m.Failure, strings.Join(m.Faults, "\n"), transcript(Brief(m.Tail(5*time.Second))), r.Seed)
 }
 
 func transcript(lines []Line) string {
