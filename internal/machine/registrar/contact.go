@@ -111,9 +111,12 @@ func (m *Machine) unanswering(c *contact, reason string) {
 // contact is.
 func (m *Machine) linked(a *association) {
 	if a.endpoint != machine.ENRPEndpoint {
-		m.scope.calls.arrived(m, a)
+		if m.scope.enabled {
+			m.scope.calls.arrived(m, a)
+		}
 		return
 	}
+	m.scope.links++
 	m.displace(a)
 	for _, c := range m.scope.contacts {
 		if c.link == nil && samePlace(c.to, a.remote) {
@@ -147,13 +150,19 @@ func (m *Machine) link(c *contact, a *association) {
 	m.alarms.clear(&c.alarm)
 }
 
-// unlinked follows the end of an association, or of the peer's memory of it. The
-// peer behind it may be dead, and is asked.
-func (m *Machine) unlinked(a *association) {
-	if a.endpoint != machine.ENRPEndpoint {
+// ended follows the end of an association.
+func (m *Machine) ended(a *association) {
+	if a.endpoint == machine.ENRPEndpoint {
+		m.scope.links--
+		m.unlinked(a)
+	} else {
 		m.scope.calls.departed(a)
-		return
 	}
+}
+
+// unlinked follows the end of a peer's association, or of its memory of it. The
+// peer may be dead, and is asked.
+func (m *Machine) unlinked(a *association) {
 	p, c := a.peer, a.contact
 	a.peer, a.contact, a.greeted = nil, nil, false
 	if c == nil {

@@ -26,8 +26,14 @@ type scope struct {
 
 	dials   map[machine.Ticket]dialler
 	tickets machine.Ticket
-	decoder enrp.Decoder
-	scratch []byte
+	links   int // associations of the ENRP endpoint
+
+	// Used again and again:
+	decoder  enrp.Decoder
+	scratch  []byte
+	update   enrp.HandleUpdate
+	presence enrp.Presence
+	server   rserpool.Server
 }
 
 // dialler waits for an association that it has asked for.

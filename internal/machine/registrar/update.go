@@ -17,7 +17,8 @@ func (m *Machine) publish(e *member, action enrp.Action) {
 	if len(m.scope.peers) == 0 {
 		return
 	}
-	msg := &enrp.HandleUpdate{Route: m.everyone(), Action: action, Handle: e.pool.handle, Element: e.outward()}
+	msg := &m.scope.update
+	*msg = enrp.HandleUpdate{Route: m.everyone(), Action: action, Handle: e.pool.handle, Element: e.outward()}
 	m.tellAll(msg)
 	if action == enrp.AddElement && m.cfg.Scope.Suggest && !m.draining {
 		m.suggestBest(e)
