@@ -75,9 +75,7 @@ func (c *contact) ring(m *Machine) {
 // up implements dialler.
 func (c *contact) up(m *Machine, a *association) {
 	c.ticket = 0
-	m.link(c, a)
-	a.greeted = true
-	m.presenceTo(a, true)
+	m.meet(c, a)
 }
 
 // failed implements dialler.
@@ -193,6 +191,12 @@ func (m *Machine) restarted(a *association) {
 	if m.draining {
 		return
 	}
+	m.meet(c, a)
+}
+
+// meet asks who is behind an association with a contact, which may have been
+// dropped meanwhile.
+func (m *Machine) meet(c *contact, a *association) {
 	if slices.Contains(m.scope.contacts, c) {
 		m.link(c, a)
 	}
