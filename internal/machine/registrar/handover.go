@@ -1,6 +1,9 @@
 package registrar
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // handover is the registrar's leave: it hands its elements over to the peers, as
 // many at a time as they take. It lives from Drain until all elements are gone,
@@ -9,7 +12,8 @@ type handover struct {
 	alarm
 	began    time.Time
 	underway bool
-	heir     int // whose turn it is
+	heir     int             // whose turn it is
+	heirs    map[place]*peer // of the present round, by host: it has one home
 
 	// A round suggests each element that is left once.
 	round     time.Time
@@ -54,12 +58,13 @@ func (m *Machine) heirs() []*peer {
 func (h *handover) ring(m *Machine) {
 	heirs, owned := m.heirs(), m.space.Owned(m.cfg.ID)
 	if owned == 0 || len(heirs) == 0 || m.now.Sub(h.began) >= m.cfg.Scope.HandoverTimeout {
-		h.queue = nil
+		h.queue, h.heirs = nil, nil
 		m.leave()
 		return
 	}
 	if len(h.queue) == 0 && m.now.Sub(h.round) >= handoverRound {
 		h.round, h.queue, h.owned, h.suggested = m.now, m.owned(m.cfg.ID), owned, 0
+		h.heirs = map[place]*peer{}
 	}
 	gone := h.owned - owned
 	for h.suggested-gone < handoverWindow && len(h.queue) > 0 {
@@ -69,8 +74,18 @@ func (h *handover) ring(m *Machine) {
 		if e.entry.Pool() == nil || e.entry.Home() != m.cfg.ID {
 			continue // it has left
 		}
-		m.suggest(e, heirs[h.heir%len(heirs)])
-		h.heir++
+		m.suggest(e, h.heirOf(e.host(), heirs))
 	}
 	m.alarms.set(&h.alarm, m.after(handoverStep))
+}
+
+// heirOf returns who is to take over the elements of a host.
+func (h *handover) heirOf(host place, heirs []*peer) *peer {
+	p := h.heirs[host]
+	if !slices.Contains(heirs, p) {
+		p = heirs[h.heir%len(heirs)]
+		h.heir++
+		h.heirs[host] = p
+	}
+	return p
 }

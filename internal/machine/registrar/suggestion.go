@@ -23,9 +23,14 @@ func (m *Machine) suggest(e *member, p *peer) {
 }
 
 // suggestBest suggests the registrar whose identifier has the largest exclusive-or
-// with the element's, unless that is this one. All registrars come to the same.
+// with that of the element's host, unless that is this one. All registrars come
+// to the same.
+//
+// Deviation: the draft has the element's identifier. A host has one home for all
+// its elements, and would change it for ever if they preferred different ones;
+// see docs/deviations.md.
 func (m *Machine) suggestBest(e *member) {
-	id := uint32(e.entry.ID())
+	id := e.host().id()
 	best, metric := (*peer)(nil), uint32(m.cfg.ID)^id
 	for _, p := range m.scope.peers {
 		if v := uint32(p.id) ^ id; v > metric && m.available(p) {
