@@ -119,7 +119,7 @@ func TestScriptsCoverTheCommands(t *testing.T) {
 		all.Write(b)
 	}
 	for _, command := range []string{
-		"element run fractal", "user fractal", "registrar run", "registrar check", "registrar status", "resolve", "top", "config init", "config check",
+		"element run fractal", "user fractal", "registrar run", "registrar check", "registrar status", "registrar drain", "space dump", "space watch", "space diff", "resolve", "top", "config init", "config check",
 		"config fmt", "config show", "completion", "man", "version", "help",
 	} {
 		if !strings.Contains(all.String(), "rspool "+command) {
