@@ -24,7 +24,8 @@ func (m *Machine) suggest(e *member, p *peer) {
 
 // suggestBest suggests the registrar whose identifier has the largest exclusive-or
 // with that of the element's host, unless that is this one. All registrars come
-// to the same.
+// to the same. One that has just given the element away does not get it back: it
+// may be about to leave.
 //
 // Deviation: the draft has the element's identifier. A host has one home for all
 // its elements, and would change it for ever if they preferred different ones;
@@ -33,7 +34,8 @@ func (m *Machine) suggestBest(e *member) {
 	id := e.host().id()
 	best, metric := (*peer)(nil), uint32(m.cfg.ID)^id
 	for _, p := range m.scope.peers {
-		if v := uint32(p.id) ^ id; v > metric && m.available(p) {
+		back := p.id == e.offeredBy && m.now.Sub(e.offeredAt) < suggestionGrace
+		if v := uint32(p.id) ^ id; v > metric && m.available(p) && !back {
 			best, metric = p, v
 		}
 	}
@@ -49,8 +51,9 @@ func (m *Machine) available(p *peer) bool {
 
 // suggested hears that a peer would like this registrar to become an element's
 // home. It does when the element has accepted, and not before.
-func (m *Machine) suggested(e *member) {
+func (m *Machine) suggested(p *peer, e *member) {
 	m.counters.Scope.SuggestionsHeard++
+	e.offeredBy, e.offeredAt = p.id, m.now
 	if !m.inSync() || m.draining || e.watch.waiting {
 		return
 	}
