@@ -157,7 +157,7 @@ func (m *Machine) dialNext() {
 		s.queue = s.queue[1:]
 		c.queued = false
 		s.dialling++
-		c.ticket = m.associate(c, machine.ASAPEndpoint, &c.to)
+		c.ticket = m.associate(c, machine.ASAPEndpoint, c.to)
 	}
 }
 

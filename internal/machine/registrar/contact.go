@@ -11,8 +11,6 @@ import (
 	"github.com/rspool/rspool/internal/transport"
 )
 
-type contactAddress = transport.Address
-
 // contact is a place where a registrar is, or should be. It is dialled until
 // there is an association. One that is configured lives as long as the machine;
 // one that was heard of goes when nobody answers there.
@@ -68,7 +66,7 @@ func (m *Machine) dropContact(c *contact) {
 // ring dials.
 func (c *contact) ring(m *Machine) {
 	if c.ticket == 0 && c.link == nil && !c.own && !m.draining {
-		c.ticket = m.associate(c, machine.ENRPEndpoint, &c.to)
+		c.ticket = m.associate(c, machine.ENRPEndpoint, c.to)
 	}
 }
 

@@ -43,8 +43,8 @@ func (m *Machine) measurePeers() {
 // step (draft-dreibholz-rserpool-delay, Section 2.1).
 func (m *Machine) distanceOf(rtt time.Duration) uint32 {
 	step := m.cfg.Scope.DistanceStep
-	steps := (rtt/2 + step/2) / step
-	return uint32(min((time.Duration(steps) * step).Milliseconds(), 1<<31))
+	rounded := (rtt/2 + step/2) / step * step
+	return uint32(min(rounded.Milliseconds(), 1<<31))
 }
 
 // measuredRTT follows a measurement: distances along the association change.

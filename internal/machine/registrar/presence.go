@@ -88,7 +88,7 @@ func (m *Machine) presence(a *association, p *peer, msg *enrp.Presence, fresh bo
 		a.greeted = true
 		m.presenceTo(a, ask)
 	}
-	m.mentorFound(p)
+	m.seekMentor()
 	m.compare(p, msg.Checksum)
 }
 

@@ -66,11 +66,11 @@ func (m *Machine) prevails(other rserpool.RegistrarID) bool {
 
 // initTakeover hears that a peer means to take over the elements of another.
 func (m *Machine) initTakeover(a *association, from *peer, msg *enrp.InitTakeover) {
-	switch {
-	case msg.Target == m.cfg.ID:
+	switch msg.Target {
+	case m.cfg.ID:
 		m.scope.heartbeat.hasten(m) // which shows that it lives
 		return
-	case msg.Target == 0 || msg.Target == from.id:
+	case 0, from.id:
 		m.ignore(a, WrongTarget, msg.Target.String())
 		return
 	}
