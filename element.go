@@ -2,7 +2,9 @@ package rserpool
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -96,7 +98,13 @@ type Element struct {
 	UserTransport Transport
 	Policy        Policy
 	ASAPTransport *Transport // where registrars reach the element; nil where absent
+	Tags          Tags       // private to this module; nil for most
 }
+
+// Tags are what an element says of itself beyond the RFCs, for policies to go by:
+// values by name, each a string, a float64 or a bool. Do not change them after they
+// were handed on.
+type Tags map[string]any
 
 // String returns the element as in
 // "0x00000017 life=30000 policy=least-used load=0.5 sctp 192.0.2.1:5001".
@@ -110,7 +118,66 @@ func (e Element) String() string {
 	if e.ASAPTransport != nil {
 		fmt.Fprintf(&b, " asap=%s", e.ASAPTransport)
 	}
+	if len(e.Tags) > 0 {
+		fmt.Fprintf(&b, " tags=%s", e.Tags)
+	}
 	return b.String()
+}
+
+// Bounds of tags, so that elements stay small.
+const (
+	MaxTags      = 32   // of one element
+	MaxTagName   = 64   // bytes
+	MaxTagString = 256  // bytes of a value
+	MaxTagBytes  = 1024 // of all names and values together, with four for each
+)
+
+// Check reports why the tags may not be used.
+func (t Tags) Check() error {
+	if len(t) > MaxTags {
+		return fmt.Errorf("%d tags: there may be %d", len(t), MaxTags)
+	}
+	total := 0
+	for name, value := range t {
+		total += 4 + len(name) + 8
+		if len(name) == 0 || len(name) > MaxTagName {
+			return fmt.Errorf("tag %.80q: want a name of 1 to %d bytes", name, MaxTagName)
+		}
+		switch v := value.(type) {
+		case string:
+			if total += len(v) - 8; len(v) > MaxTagString {
+				return fmt.Errorf("tag %q: %d bytes exceed the %d that a value may have", name, len(v), MaxTagString)
+			}
+		case float64:
+			if v-v != 0 {
+				return fmt.Errorf("tag %q: %v is not finite", name, v)
+			}
+		case bool:
+		default:
+			return fmt.Errorf("tag %q: a %T can not be a value: want a string, a float64 or a bool", name, value)
+		}
+	}
+	if total > MaxTagBytes {
+		return fmt.Errorf("tags of %d bytes: all names and values may have %d", total, MaxTagBytes)
+	}
+	return nil
+}
+
+// String returns the tags in order of their names, as in {region="eu" spot=true}.
+func (t Tags) String() string {
+	var b strings.Builder
+	b.WriteByte('{')
+	for i, name := range slices.Sorted(maps.Keys(t)) {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		if s, ok := t[name].(string); ok {
+			fmt.Fprintf(&b, "%s=%q", name, s)
+		} else {
+			fmt.Fprintf(&b, "%s=%v", name, t[name])
+		}
+	}
+	return b.String() + "}"
 }
 
 // Server is a Server Information parameter (RFC 5354, Section 3.11).

@@ -42,5 +42,6 @@ func describe(t rserpool.PolicyType, mark int, in engine.Inputs, summary string)
 		Summary: summary,
 		Inputs:  in,
 		Mark:    mark,
+		Trusted: true,
 	}
 }

@@ -7,12 +7,24 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	rserpool "github.com/rspool/rspool"
 	builtin "github.com/rspool/rspool/builtin-policies"
 	"github.com/rspool/rspool/engine"
 )
+
+// epoch is when tests begin.
+var epoch = time.Unix(1_000_000_000, 0)
+
+func newSelector(p engine.Policy) *engine.Selector {
+	s, err := engine.NewSelector(epoch, p, engine.Setting{Rand: rand.New(rand.NewPCG(1, 2))})
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
 
 // pool is a Selector whose members are called A, B, C ...
 type pool struct {
@@ -21,7 +33,7 @@ type pool struct {
 }
 
 func newPool(p engine.Policy, values ...rserpool.Policy) *pool {
-	l := &pool{selector: engine.NewSelector(p, rand.New(rand.NewPCG(1, 2)))}
+	l := &pool{selector: newSelector(p)}
 	for i, v := range values {
 		v.Type = p.Describe().Types[0]
 		m := &engine.Member{
@@ -29,7 +41,7 @@ func newPool(p engine.Policy, values ...rserpool.Policy) *pool {
 			Owner:   string(rune('A' + i)),
 		}
 		l.members = append(l.members, m)
-		l.selector.Add(m)
+		l.selector.Add(epoch, m)
 	}
 	return l
 }
@@ -37,7 +49,7 @@ func newPool(p engine.Policy, values ...rserpool.Policy) *pool {
 // pick returns the names in one answer.
 func (l *pool) pick(items int) string {
 	var b strings.Builder
-	for _, m := range l.selector.Select(engine.Request{Items: items}, nil) {
+	for _, m := range l.selector.Select(&engine.Request{Items: items}, nil) {
 		b.WriteString(m.Owner.(string))
 	}
 	return b.String()
@@ -53,7 +65,7 @@ func (l *pool) picks(n int) string {
 }
 
 // reregister lets a member register again, with the values it has.
-func (l *pool) reregister(i int) { l.selector.Update(l.members[i]) }
+func (l *pool) reregister(i int) { l.selector.Update(epoch, l.members[i]) }
 
 // percent is a share of the load.
 func percent(n int) rserpool.Load { return rserpool.LoadOf(float64(n) / 100) }
@@ -300,15 +312,15 @@ func TestEverybodyIsSelected(t *testing.T) {
 }
 
 func Example() {
-	s := engine.NewSelector(builtin.WeightedRoundRobin{}, rand.New(rand.NewPCG(1, 2)))
+	s := newSelector(builtin.WeightedRoundRobin{})
 	for i, w := range []uint32{1, 3} {
-		s.Add(&engine.Member{Element: &rserpool.Element{
+		s.Add(epoch, &engine.Member{Element: &rserpool.Element{
 			ID:     rserpool.ElementID(i + 1),
 			Policy: rserpool.Policy{Type: rserpool.WeightedRoundRobin, Weight: w},
 		}})
 	}
 	for range 4 {
-		for _, m := range s.Select(engine.Request{Items: 1}, nil) {
+		for _, m := range s.Select(&engine.Request{Items: 1}, nil) {
 			fmt.Println(m.Element.ID)
 		}
 	}

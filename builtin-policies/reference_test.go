@@ -3,7 +3,6 @@ package builtin_test
 import (
 	"cmp"
 	"math/big"
-	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -107,7 +106,7 @@ func TestRankedPoliciesAgreeWithTheReference(t *testing.T) {
 	})
 	for _, tc := range references {
 		t.Run(tc.policy.Describe().Name, rapid.MakeCheck(func(t *rapid.T) {
-			s := engine.NewSelector(tc.policy, rand.New(rand.NewPCG(1, 2)))
+			s := newSelector(tc.policy)
 			r := &reference{terms: tc.terms}
 			real := map[*referenceMember]*engine.Member{}
 			for range rapid.IntRange(1, 60).Draw(t, "operations") {
@@ -118,7 +117,7 @@ func TestRankedPoliciesAgreeWithTheReference(t *testing.T) {
 					rm := &referenceMember{values: v, turn: r.turn}
 					r.members = append(r.members, rm)
 					real[rm] = &engine.Member{Element: &rserpool.Element{Policy: v}}
-					s.Add(real[rm])
+					s.Add(epoch, real[rm])
 				case op == 2:
 					rm := rapid.SampledFrom(r.members).Draw(t, "member")
 					rm.selections = 0
@@ -126,7 +125,7 @@ func TestRankedPoliciesAgreeWithTheReference(t *testing.T) {
 						rm.values = values.Draw(t, "values")
 						real[rm].Element.Policy = rm.values
 					}
-					s.Update(real[rm])
+					s.Update(epoch, real[rm])
 				case op == 3:
 					i := rapid.IntRange(0, len(r.members)-1).Draw(t, "member")
 					s.Remove(real[r.members[i]])
@@ -137,7 +136,7 @@ func TestRankedPoliciesAgreeWithTheReference(t *testing.T) {
 					for _, rm := range r.choose(n) {
 						want = append(want, real[rm])
 					}
-					if got := s.Select(engine.Request{Items: n}, nil); !slices.Equal(got, want) {
+					if got := s.Select(&engine.Request{Items: n}, nil); !slices.Equal(got, want) {
 						t.Fatalf("asked for %d of %d: another answer than the reference's", n, len(r.members))
 					}
 				}

@@ -12,7 +12,9 @@ type RoundRobin struct{}
 
 // Describe implements engine.Policy.
 func (RoundRobin) Describe() engine.Description {
-	return describe(rserpool.RoundRobin, 1, 0, "in turn")
+	d := describe(rserpool.RoundRobin, 1, 0, "in turn")
+	d.Uniform = true
+	return d
 }
 
 // Key implements engine.Ranked: all are equal, so that the turn decides.

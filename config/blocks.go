@@ -23,9 +23,10 @@ func (c *Config) blocks() []block {
 	return []block{
 		c.Registrar.block(),
 		c.Element.block(),
-		c.User.block(),
+		c.User.block(c.known),
 		c.Log.block(),
 		c.Telemetry.block(),
+		c.Admin.block(),
 	}
 }
 
@@ -34,7 +35,7 @@ func (l *Log) block() block {
 		name: "log",
 		doc:  "What is logged to the standard error, and how. --log-level and --log-format win.",
 		fields: []field{
-			{name: "level", def: `"info"`, doc: "The least level: debug, info, warn or error.", value: level(&l.Level)},
+			{name: "level", def: `"info"`, doc: "The least level: debug, info, warn or error.", live: true, value: level(&l.Level)},
 			{name: "format", def: `"text"`, doc: "text or json.", value: word(&l.Format, "text", "json")},
 			{name: "source", def: "false", doc: "Adds the place in the program to each line.", value: boolean(&l.Source)},
 		},
@@ -63,6 +64,17 @@ func (t *Telemetry) block() block {
 		doc:  "Where /metrics, /healthz, /readyz and /status are served over HTTP. Whoever reaches the address may read them.",
 		fields: []field{
 			{name: "listen", example: `"127.0.0.1:9100"`, doc: "IP address and port. If absent, nothing is served.", value: hostPort(&t.Listen)},
+		},
+	}
+}
+
+func (a *Admin) block() block {
+	return block{
+		name: "admin",
+		doc:  "The socket by which \"rspool policy reload\" and its like reach a running registrar. Only its own user and root may open it.",
+		fields: []field{
+			{name: "enabled", def: "true", doc: "Whether there is one.", value: negated(&a.Disabled)},
+			{name: "socket", example: `"/run/rspool/registrar.sock"`, doc: "The socket's file. If absent, one with the registrar's identifier in $RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR/rspool, /run/rspool or the system's folder for temporary files.", value: name(&a.Socket)},
 		},
 	}
 }

@@ -23,11 +23,20 @@ type Config struct {
 	User      User
 	Log       Log
 	Telemetry Telemetry
+	Admin     Admin
 
-	// Files are those that were read, in order.
-	Files []string
+	// Policies and Plugins are the blocks of those names, in the order of the
+	// text. What pools and the user refer to is in one of them, or built in.
+	Policies []Policy
+	Plugins  []PluginConfig
+
+	// Paths are what Load was given, Files those that were read, in order, and
+	// Included those of which the function file has read the text.
+	Paths, Files, Included []string
 
 	masked map[string]bool // paths of values that Show hides
+	known  *references
+	reader *reader // for complaints about what is found out later
 }
 
 // Registrar is the registrar block, with the pool blocks.
@@ -35,6 +44,9 @@ type Registrar struct {
 	registrar.Config
 	// Transport is the transport asked for: "auto" or "udp".
 	Transport string
+	// PolicyDir and PluginDir are where files count from whose names are
+	// relative. If empty, the folder of the file that names them.
+	PolicyDir, PluginDir string
 }
 
 // Element is the element block.
@@ -49,6 +61,11 @@ type Element struct {
 // User is the user block.
 type User struct {
 	pool.UserConfig
+	// PolicyName refers to the policy by which elements are selected from the
+	// cache, and Fallback to those that follow where it fails. If empty, they are
+	// selected as the pool says. Whoever runs a user makes UserConfig.Policy of it.
+	PolicyName string
+	Fallback   []string
 	// Transport is the transport asked for: "auto" or "udp".
 	Transport string
 }
@@ -69,6 +86,15 @@ type Telemetry struct {
 	Listen string
 }
 
+// Admin says where a running registrar takes orders.
+type Admin struct {
+	// Disabled leaves the socket out.
+	Disabled bool
+	// Socket is the file of the socket. If empty, one in the folder for such
+	// files that the system has for the user.
+	Socket string
+}
+
 // Options say what files may refer to. The zero value works.
 type Options struct {
 	// Variables are the values of variable blocks, by name. A name that no
@@ -81,4 +107,6 @@ type Options struct {
 }
 
 // Default is what holds without any file.
-func Default() *Config { return &Config{masked: map[string]bool{}} }
+func Default() *Config {
+	return &Config{masked: map[string]bool{}, reader: newReader(Options{})}
+}

@@ -19,6 +19,7 @@ func (e *Element) block() block {
 			{name: "pool", example: `"EchoPool"`, doc: "The handle of the pool to join. If absent, the command says.", value: handle(&e.Pool)},
 			{name: "id", example: `"0x00000017"`, doc: "Identifies the element in its pool. If absent, a random one is drawn.", value: identifier(&e.ID)},
 		}, e.policyFields(), []field{
+			{name: "tags", example: `{ site = "small", watts = 90 }`, doc: "What the element says of itself beyond that, for policies to go by: strings, numbers or truth values by name.", value: tags(&e.Tags)},
 			{name: "port", def: `"any"`, doc: "The SCTP port of the service, or \"any\" for a free one.", value: port(&e.Port, 0)},
 			{name: "data_only", def: "false", doc: "Registers a transport without control channel: no cookies, no business cards.", value: boolean(&e.DataOnly)},
 			{name: "life", example: `"90s"`, doc: "Registration life asked for. If absent, three times reregister, or 15m in the RFC dialect.", value: duration(&e.Life, time.Second, 365*day)},

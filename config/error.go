@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"io"
@@ -23,6 +24,8 @@ type Diagnostic struct {
 	File    string `json:"file,omitempty"`
 	Line    int    `json:"line,omitempty"`
 	Column  int    `json:"column,omitempty"`
+	// Snippet is the line itself.
+	Snippet string `json:"text,omitempty"`
 }
 
 // newError returns what a reader complained of, in the order of the text.
@@ -40,7 +43,10 @@ func (r *reader) order(d *hcl.Diagnostic) (file, offset int) {
 	if d.Subject == nil {
 		return -1, 0
 	}
-	return slices.Index(r.files, d.Subject.Filename), d.Subject.Start.Byte
+	if i := slices.Index(r.files, d.Subject.Filename); i >= 0 {
+		return i, d.Subject.Start.Byte
+	}
+	return len(r.files), d.Subject.Start.Byte // a script
 }
 
 // Error returns the first diagnostic on one line, and how many there are.
@@ -66,9 +72,24 @@ func (e *Error) Diagnostics() []Diagnostic {
 			out[i].File = d.Subject.Filename
 			out[i].Line = d.Subject.Start.Line
 			out[i].Column = d.Subject.Start.Column
+			out[i].Snippet = e.line(d.Subject)
 		}
 	}
 	return out
+}
+
+// maxSnippet bounds the lines that are shown.
+const maxSnippet = 200
+
+// line returns the line at which a diagnostic begins.
+func (e *Error) line(at *hcl.Range) string {
+	f := e.files[at.Filename]
+	if f == nil || at.Start.Byte > len(f.Bytes) {
+		return ""
+	}
+	start := bytes.LastIndexByte(f.Bytes[:at.Start.Byte], '\n') + 1
+	line, _, _ := bytes.Cut(f.Bytes[start:], []byte{'\n'})
+	return strings.ToValidUTF8(strings.TrimSpace(string(line[:min(len(line), maxSnippet)])), "?")
 }
 
 // WriteText writes every diagnostic with the lines that it is about, wrapped to

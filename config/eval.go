@@ -27,6 +27,7 @@ type evaluator struct {
 	variables map[string]cty.Value
 	locals    map[string]cty.Value
 	contexts  map[string]*hcl.EvalContext // by file, made when needed
+	included  map[string]bool             // files that file(...) has read
 	spent     int
 }
 
@@ -64,7 +65,7 @@ func (e *evaluator) context(filename string) *hcl.EvalContext {
 			"var":   cty.ObjectVal(e.variables),
 			"local": cty.ObjectVal(e.locals),
 		},
-		Functions: functions(filename, e.env),
+		Functions: functions(filename, e.env, e.included),
 	}
 	e.contexts[filename] = c
 	return c

@@ -23,10 +23,10 @@ const (
 
 // functions returns what expressions of one file may call. None of them can make
 // a result that is much larger than its arguments, except those that cost knows.
-func functions(filename string, env func(string) (string, bool)) map[string]function.Function {
+func functions(filename string, env func(string) (string, bool), included map[string]bool) map[string]function.Function {
 	return map[string]function.Function{
 		"env":       envFunction(env),
-		"file":      fileFunction(filepath.Dir(filename)),
+		"file":      fileFunction(filepath.Dir(filename), included),
 		"hash":      hashFunction,
 		"coalesce":  stdlib.CoalesceFunc,
 		"concat":    stdlib.ConcatFunc,
@@ -70,13 +70,16 @@ func envFunction(env func(string) (string, bool)) function.Function {
 	})
 }
 
-// fileFunction is file(name): the text of a file in folder or below it.
-func fileFunction(folder string) function.Function {
+// fileFunction is file(name): the text of a file in folder or below it, which is
+// noted in included.
+func fileFunction(folder string, included map[string]bool) function.Function {
 	return function.New(&function.Spec{
 		Params: []function.Parameter{{Name: "name", Type: cty.String}},
 		Type:   function.StaticReturnType(cty.String),
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-			s, err := readInside(folder, args[0].AsString())
+			name := args[0].AsString()
+			included[filepath.Join(folder, name)] = true // even if it cannot be read: that may change
+			s, err := readInside(folder, name)
 			if err != nil {
 				return cty.NilVal, function.NewArgError(0, err)
 			}

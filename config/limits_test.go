@@ -109,7 +109,7 @@ func TestCostIsAnUpperBound(t *testing.T) {
 			"list": cty.TupleVal([]cty.Value{cty.StringVal("a"), cty.StringVal("bb"), cty.NumberIntVal(1)}),
 			"map":  cty.ObjectVal(map[string]cty.Value{"k": cty.StringVal("value"), "l": cty.StringVal("w")}),
 		})},
-		Functions: functions("x.hcl", noEnv),
+		Functions: functions("x.hcl", noEnv, map[string]bool{}),
 	}
 	for _, text := range []string{
 		`1`, `"text"`, `v.text`, `v.list`, `v.map`, `v.map.k`, `v.map["k"]`, `v.list[0]`,

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -35,7 +36,11 @@ func Load(paths []string, opt Options) (*Config, error) {
 		}
 		r.parse(name, src)
 	}
-	return r.finish(opt)
+	c, err := r.finish(opt)
+	if err == nil {
+		c.Paths = paths
+	}
+	return c, err
 }
 
 // Parse reads one text as if it were the file of that name, which decides about
@@ -132,6 +137,7 @@ func newReader(opt Options) *reader {
 			variables: map[string]cty.Value{},
 			locals:    map[string]cty.Value{},
 			contexts:  map[string]*hcl.EvalContext{},
+			included:  map[string]bool{},
 		},
 	}
 }
@@ -181,7 +187,8 @@ func explainHex(src []byte, diags hcl.Diagnostics) {
 
 // finish decodes what was parsed.
 func (r *reader) finish(opt Options) (*Config, error) {
-	c := &Config{Files: r.files, masked: r.masked}
+	c := &Config{Files: r.files, masked: r.masked, reader: r}
+	defer func() { c.Included = slices.Sorted(maps.Keys(r.eval.included)) }()
 	if !r.diags.HasErrors() {
 		r.decode(c, opt)
 	}
@@ -193,15 +200,16 @@ func (r *reader) finish(opt Options) (*Config, error) {
 
 // decode sets c from the parsed files.
 func (r *reader) decode(c *Config, opt Options) {
-	singles := c.blocks()
-	schema := &hcl.BodySchema{Blocks: []hcl.BlockHeaderSchema{
-		{Type: "variable", LabelNames: []string{"name"}},
-		{Type: "locals"},
-	}}
-	for _, b := range singles {
+	schema := new(hcl.BodySchema)
+	for _, b := range c.blocks() {
 		schema.Blocks = append(schema.Blocks, b.header())
 	}
-	schema.Blocks = append(schema.Blocks, hcl.BlockHeaderSchema{Type: "pool", LabelNames: []string{"pattern"}})
+	schema.Blocks = append(schema.Blocks,
+		hcl.BlockHeaderSchema{Type: "pool", LabelNames: []string{"pattern"}},
+		hcl.BlockHeaderSchema{Type: "policy", LabelNames: []string{"kind", "name"}},
+		hcl.BlockHeaderSchema{Type: "plugin", LabelNames: []string{"name"}},
+		hcl.BlockHeaderSchema{Type: "variable", LabelNames: []string{"name"}},
+		hcl.BlockHeaderSchema{Type: "locals"})
 	content, diags := hcl.MergeFiles(r.bodies).Content(schema)
 	r.diags = append(r.diags, diags...)
 	if content == nil {
@@ -213,13 +221,20 @@ func (r *reader) decode(c *Config, opt Options) {
 	if r.diags[before:].HasErrors() {
 		return // the rest would only echo what is wrong with these
 	}
+	c.known = newReferences(opt.Policies, content.Blocks.OfType("policy"))
+	singles := c.blocks()
 	for i := range singles {
 		b := &singles[i]
 		if found := r.single(b.name, content.Blocks.OfType(b.name)); found != nil {
 			r.read(b, found.Body, b.name)
+			if b.name == "registrar" {
+				r.locateFolders(&c.Registrar, found)
+			}
 		}
 	}
-	r.readPools(c, content.Blocks.OfType("pool"), opt.Policies)
+	r.readPlugins(c, content.Blocks.OfType("plugin"))
+	r.readPolicies(c, content.Blocks.OfType("policy"))
+	r.readPools(c, content.Blocks.OfType("pool"))
 }
 
 // fail adds an error at a place.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +16,9 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	rserpool "github.com/rspool/rspool"
+	"github.com/rspool/rspool/engine"
+	"github.com/rspool/rspool/lua"
+	"github.com/rspool/rspool/plugins"
 	"github.com/rspool/rspool/registrar"
 )
 
@@ -48,6 +52,19 @@ func explain(err error) string {
 	return b.String()
 }
 
+var comparePrefix = cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })
+
+var sameZone = cmp.Comparer(func(a, b *time.Location) bool { return a.String() == b.String() })
+
+func berlin(t *testing.T) *time.Location {
+	t.Helper()
+	l, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
 var ignoreMasks = cmpopts.IgnoreUnexported(Config{})
 
 func TestEveryAttributeReachesItsField(t *testing.T) {
@@ -79,6 +96,16 @@ func TestEveryAttributeReachesItsField(t *testing.T) {
 		},
 		Pools: []registrar.PoolConfig{
 			{Pattern: "Echo*", Policy: "builtin.least-used", WirePolicy: rserpool.RoundRobin, MaxItems: 5, MaxIncrement: 3, MaxElements: 7},
+			{
+				Pattern: "web", Policy: "lua.energy", Fallback: []string{"plugin.greenest", "least-used"}, WhenNone: engine.Empty,
+				Tags: map[netip.Prefix]rserpool.Tags{
+					netip.MustParsePrefix("192.0.2.0/24"):  {"site": "small", "watts": 90., "spot": true},
+					netip.MustParsePrefix("2001:db8::/32"): {"site": "big"},
+				},
+				Requests: map[netip.Prefix]map[string]string{netip.MustParsePrefix("198.51.100.7/32"): {"region": "eu"}},
+				Breaker:  engine.Breaker{Errors: 3, Window: 20 * time.Second, Cooldown: 40 * time.Second},
+				Shadow:   "builtin.random", ShadowSample: 0.5,
+			},
 			{Pattern: "*"},
 		},
 	}}
@@ -98,7 +125,29 @@ func TestEveryAttributeReachesItsField(t *testing.T) {
 	u := &want.User
 	u.Items, u.CacheTime, u.Subscribe = 3, 10*time.Second, true
 	u.ConnectTimeout, u.FailoverTimeout, u.FailoverDelay, u.NoFailover = 2*time.Second, -1, 100*time.Millisecond, true
-	if diff := cmp.Diff(want, got, ignoreMasks, cmpopts.IgnoreUnexported(rserpool.Transport{})); diff != "" {
+	u.PolicyName, u.Fallback, u.Attributes = "lua.energy", []string{"random"}, map[string]string{"region": "eu"}
+	e.Tags = rserpool.Tags{"site": "small", "watts": 90.}
+	want.Registrar.PolicyDir, want.Registrar.PluginDir = "/etc/rspool/policies", "/usr/lib/rspool"
+	want.Admin = Admin{Disabled: true, Socket: "/run/rspool/full.sock"}
+	want.Plugins = []PluginConfig{{Protocol: 1, Config: plugins.Config{
+		Name: "carbon", Command: "/usr/lib/rspool/rspool-policy-carbon", Args: []string{"--verbose"},
+		Env: map[string]string{"CARBON_ZONE": "DE"}, SHA256: strings.Repeat("9d8a", 16), AllowUnpinned: true,
+		Version: ">= 1.2, < 2", NoMTLS: true, User: "nobody", Group: "nogroup", Attach: "unix:/tmp/plugin.sock",
+		Limits:       plugins.Limits{AddressSpace: 1 << 30, Files: 11, Processes: 12},
+		Restart:      plugins.Restart{BackoffMin: 7 * time.Millisecond, BackoffMax: 8 * time.Second, MaxIn5m: 9},
+		StartTimeout: time.Second, StopTimeout: 2 * time.Second, TickInterval: time.Second, TickTimeout: 3 * time.Second,
+		RankTTL: 4 * time.Second, RankGrace: 5 * time.Second, DirectDeadline: 6 * time.Millisecond,
+	}}}
+	want.Policies = []Policy{
+		{Kind: Builtin, Name: "least-used"},
+		{
+			Kind: Lua, Name: "energy", Source: "/etc/rspool/policies/energy.lua", SHA256: strings.Repeat("5f0c", 16),
+			Timezone: berlin(t), Limits: lua.Limits{Instructions: 1000, LoadInstructions: 2000, Memory: 1 << 20, String: 2 << 10},
+			Config: map[string]any{"max_load": 0.85, "sites": []any{"a", "b"}, "watts": map[string]any{"a": 60., "b": nil}, "name": "x", "strict": true},
+		},
+		{Kind: Plugin, Name: "greenest", Plugin: "carbon", Offer: "green", Config: map[string]any{"zones": []any{"de", "fr"}}},
+	}
+	if diff := cmp.Diff(want, got, ignoreMasks, cmpopts.IgnoreUnexported(rserpool.Transport{}, Policy{}, PluginConfig{}, plugins.Config{}), sameZone, comparePrefix); diff != "" {
 		t.Errorf("configuration (-want +got):\n%s", diff)
 	}
 }
@@ -250,8 +299,8 @@ func TestErrorTellsTheFirstPlaceAndTheCount(t *testing.T) {
 		t.Fatalf("got %T %v, want *Error", err, err)
 	}
 	want := []Diagnostic{
-		{Summary: "Unsuitable level", Detail: `"loud" is not one of "debug", "info", "warn", "error".`, File: "x.hcl", Line: 2, Column: 11},
-		{Summary: "Unsuitable word", Detail: "It is a string in quotation marks, not a number.", File: "x.hcl", Line: 3, Column: 12},
+		{Summary: "Unsuitable level", Detail: `"loud" is not one of "debug", "info", "warn", "error".`, File: "x.hcl", Line: 2, Column: 11, Snippet: `level = "loud"`},
+		{Summary: "Unsuitable word", Detail: "It is a string in quotation marks, not a number.", File: "x.hcl", Line: 3, Column: 12, Snippet: "format = 3"},
 	}
 	if diff := cmp.Diff(want, e.Diagnostics()); diff != "" {
 		t.Errorf("diagnostics (-want +got):\n%s", diff)

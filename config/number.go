@@ -73,7 +73,7 @@ func formatDuration(d time.Duration) string {
 }
 
 // integer is a whole number between least and most.
-func integer[T int | uint16 | uint32](n *T, least, most T) value {
+func integer[T int | int64 | uint16 | uint32](n *T, least, most T) value {
 	return value{
 		kind: "number",
 		set: func(v cty.Value) error {
@@ -113,7 +113,7 @@ func port[T int | uint16](n *T, free T) value {
 }
 
 // size is a number of bytes: a number, or a string with a unit such as "4KiB".
-func size(n *int, least, most int) value {
+func size[T int | int64](n *T, least, most T) value {
 	return value{
 		kind: "size",
 		set: func(v cty.Value) error {
@@ -135,17 +135,37 @@ func size(n *int, least, most int) value {
 				}
 				v = cty.NumberIntVal(i)
 			}
-			i, err := wholeNumber(v, -1<<31, 1<<31)
+			i, err := wholeNumber(v, -1<<40, 1<<40)
 			if err != nil {
 				return err
 			}
 			if i *= factor; i < int64(least) || i > int64(most) {
 				return fmt.Errorf("%d bytes are out of range: it may be from %d to %d", i, least, most)
 			}
-			*n = int(i)
+			*n = T(i)
 			return nil
 		},
 		get: func() (cty.Value, bool) { return cty.NumberIntVal(int64(*n)), *n != 0 },
+	}
+}
+
+// fraction is a number above 0 and up to 1.
+func fraction(f *float64) value {
+	return value{
+		kind: "share",
+		set: func(v cty.Value) error {
+			n, err := convert.Convert(v, cty.Number)
+			if err != nil || n.IsNull() {
+				return errors.New("a share is a number from 0 to 1, as in 0.05")
+			}
+			x, _ := n.AsBigFloat().Float64()
+			if !(x > 0 && x <= 1) {
+				return fmt.Errorf("%s is out of range: it is a share above 0 and up to 1, as in 0.05", numberText(n))
+			}
+			*f = x
+			return nil
+		},
+		get: func() (cty.Value, bool) { return cty.NumberFloatVal(*f), *f != 0 },
 	}
 }
 

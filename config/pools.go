@@ -2,12 +2,13 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/hcl/v2"
 
 	rserpool "github.com/rspool/rspool"
-	builtin "github.com/rspool/rspool/builtin-policies"
 	"github.com/rspool/rspool/engine"
 	"github.com/rspool/rspool/internal/handlespace"
 	"github.com/rspool/rspool/registrar"
@@ -19,43 +20,80 @@ const (
 	maxPattern    = 255  // bytes of a pattern with * or ?
 )
 
-func poolBlock(p *registrar.PoolConfig, policies *engine.Registry) block {
-	return block{
-		name:  "pool",
-		label: "pattern",
-		doc:   "Pools whose handles match the pattern, in which * stands for any bytes and ? for one. The most specific pattern applies: the longest literal prefix, then the longest pattern.",
+func poolBlock(p *registrar.PoolConfig, known *references) block {
+	return reloaded(block{
+		name:   "pool",
+		labels: []string{"pattern"},
+		sample: []string{"*"},
+		doc:    "Pools whose handles match the pattern, in which * stands for any bytes and ? for one. The most specific pattern applies: the longest literal prefix, then the longest pattern.",
 		fields: []field{
-			{name: "policy", example: `"least-used"`, doc: "The selection policy. If absent, the one that the pool's first element registers.", value: policyName(&p.Policy, policies)},
+			{name: "policy", example: `"least-used"`, doc: "The selection policy: builtin.NAME, lua.NAME or plugin.NAME. If absent, the one that the pool's first element registers.", value: known.value(&p.Policy)},
+			{name: "fallback", example: `["builtin.least-used", "builtin.round-robin"]`, doc: "The policies that follow where the first fails, in this order. The last must not fail: round-robin comes behind one that is not built in. If absent, it is the only one.", value: known.list(&p.Fallback)},
+			{name: "when_none", def: `"fallback"`, doc: "What becomes of a request for which the policy finds nobody eligible: \"fallback\" has the next policy answer it, \"empty\" answers with nobody.", value: whenNone(&p.WhenNone)},
 			{name: "wire_policy", example: `"round-robin"`, doc: "The policy that elements must register and users are told. If absent, that of the pool's first element.", value: policyType(&p.WirePolicy)},
 			{name: "max_items", example: "3", doc: "Elements in an answer where the user asks for no number. If absent, the registrar's.", value: integer(&p.MaxItems, 1, 1000)},
 			{name: "max_increment", example: "1", doc: "Leading elements of an answer that count as selected. If absent, the registrar's.", value: integer(&p.MaxIncrement, 1, 1000)},
 			{name: "max_elements", example: "1000", doc: "Elements of one pool. If absent, the registrar's max_pool_elements.", value: integer(&p.MaxElements, 1, 10_000_000)},
+			{name: "tags", example: `{ "192.0.2.0/24" = { site = "small" } }`, doc: "What policies are told of elements, by their addresses: strings, numbers or truth values by name. Longer prefixes win, and all win over what elements say themselves. If absent, elements have the tags that they bring.", value: prefixed(&p.Tags, tagsOf, ctyOfTags)},
+			{name: "attributes", example: `{ "198.51.100.0/24" = { region = "eu" } }`, doc: "What policies are told of requests, by the users' addresses: strings by name. If absent, requests have the attributes that they bring.", value: prefixed(&p.Requests, textsOf, ctyOfTexts)},
 		},
-	}
+		blocks: []block{
+			{
+				name: "breaker",
+				doc:  "When a pool leaves a policy that fails. Built-in policies do not fail.",
+				fields: []field{
+					{name: "errors", def: "5", doc: "Faults within window that are too many.", value: integer(&p.Breaker.Errors, 1, 1000)},
+					{name: "window", def: `"10s"`, doc: "The time in which they count.", value: duration(&p.Breaker.Window, 10*time.Millisecond, longest)},
+					{name: "cooldown", def: `"30s"`, doc: "How long the policy is left alone. Then it is tried for the time of window, without its answers being used, and comes back if it does well.", value: duration(&p.Breaker.Cooldown, 10*time.Millisecond, longest)},
+				},
+			},
+			{
+				name: "shadow",
+				doc:  "A policy to be compared with the one in use: it is asked about a share of the selections as well, nothing of it is used, and differing choices are counted.",
+				fields: []field{
+					{name: "policy", example: `"builtin.random"`, doc: "The policy. If absent, there is none.", value: known.value(&p.Shadow)},
+					{name: "sample", def: "0.05", doc: "The share of selections.", value: fraction(&p.ShadowSample)},
+				},
+			},
+		},
+		check: func() (string, string) {
+			chain := p.Fallback
+			if p.Policy != "" {
+				chain = append([]string{p.Policy}, p.Fallback...)
+			}
+			switch twice := repeated(chain); {
+			case p.Policy == "" && len(p.Fallback) > 0:
+				return "fallback", "Fallbacks follow a policy. Set policy."
+			case twice != "":
+				return "fallback", fmt.Sprintf("Policy %q is in the chain twice: where it fails once, it fails again.", twice)
+			case p.Shadow != "" && p.Policy != "" && fullName(p.Shadow) == fullName(p.Policy):
+				return "policy", "The policy in the shadow is the same as the one in use: there is nothing to compare."
+			}
+			if p.Shadow != "" && p.ShadowSample == 0 {
+				p.ShadowSample = 0.05
+			}
+			return "", ""
+		},
+	})
 }
 
-// policyName is a selection policy that the registry knows.
-func policyName(s *string, policies *engine.Registry) value {
-	if policies == nil {
-		policies = engine.NewRegistry(builtin.All()...)
-	}
-	return parsed("policy", s,
-		func(text string) (string, error) {
-			if _, err := policies.Find(text); err != nil {
-				var names []string
-				for _, p := range policies.Policies() {
-					names = append(names, p.Describe().Name)
-				}
-				return "", fmt.Errorf("there is no policy %s%s", quote(text), didYouMean(strings.TrimPrefix(text, "builtin."), names))
+// whenNone is what becomes of a request for which nobody is eligible.
+func whenNone(w *engine.WhenNone) value {
+	words := []string{engine.Fallback.String(), engine.Empty.String()}
+	return parsed("word", w,
+		func(s string) (engine.WhenNone, error) {
+			i := slices.Index(words, s)
+			if i < 0 {
+				return 0, fmt.Errorf("%s is not one of %s%s", quote(s), quoteAll(words), didYouMean(s, words))
 			}
-			return text, nil
+			return engine.WhenNone(i), nil
 		},
-		func(s string) string { return s })
+		engine.WhenNone.String)
 }
 
 // readPools decodes the pool blocks, refuses the same pattern twice and patterns
 // of which nobody could say which one applies.
-func (r *reader) readPools(c *Config, blocks hcl.Blocks, policies *engine.Registry) {
+func (r *reader) readPools(c *Config, blocks hcl.Blocks) {
 	if len(blocks) > maxPoolBlocks {
 		r.fail(blocks[maxPoolBlocks].DefRange, "Too many pool blocks", fmt.Sprintf("A configuration may have %d of them. Let patterns with * stand for many pools.", maxPoolBlocks))
 		return
@@ -85,7 +123,7 @@ func (r *reader) readPools(c *Config, blocks hcl.Blocks, policies *engine.Regist
 			continue
 		}
 		p := registrar.PoolConfig{Pattern: pattern}
-		table := poolBlock(&p, policies)
+		table := poolBlock(&p, c.known)
 		r.read(&table, b.Body, poolPath(pattern))
 		c.Registrar.Pools = append(c.Registrar.Pools, p)
 	}

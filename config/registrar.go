@@ -15,6 +15,8 @@ func (r *Registrar) block() block {
 		fields: []field{
 			{name: "id", example: `"0x2f1a93c4"`, doc: "Identifies the registrar in its operation scope. If absent, a random one is drawn at each start.", value: identifier(&r.ID)},
 			dialectField(&r.Dialect),
+			{name: "policy_dir", example: `"/etc/rspool/policies"`, doc: "The folder of Lua scripts whose names are relative. If absent, that of the file which names them.", live: true, value: name(&r.PolicyDir)},
+			{name: "plugin_dir", example: `"/usr/lib/rspool/plugins"`, doc: "The folder of plugins whose names are relative. If absent, that of the file which names them.", live: true, value: name(&r.PluginDir)},
 		},
 		blocks: []block{
 			{

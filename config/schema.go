@@ -12,10 +12,13 @@ import (
 // know.
 type block struct {
 	name   string
-	label  string // the label of a block that has one
+	labels []string // of a block that may stand several times: what they are called
+	sample []string // and what they are in the starting file
 	doc    string
 	fields []field
 	blocks []block
+	// free takes attributes of any name, of a block that has no fields.
+	free *free
 	// check looks at the values together, after all were set. It returns the
 	// name of the attribute at fault and a sentence, or two empty strings.
 	check func() (name, problem string)
@@ -30,6 +33,9 @@ type field struct {
 	def     string
 	example string
 	value   value
+	// live says that a running registrar takes a new value over when it reads
+	// its files again; others need a restart.
+	live bool
 }
 
 // schema returns what hcl needs to know of the block.
@@ -45,16 +51,16 @@ func (b *block) schema() *hcl.BodySchema {
 }
 
 func (b *block) header() hcl.BlockHeaderSchema {
-	h := hcl.BlockHeaderSchema{Type: b.name}
-	if b.label != "" {
-		h.LabelNames = []string{b.label}
-	}
-	return h
+	return hcl.BlockHeaderSchema{Type: b.name, LabelNames: b.labels}
 }
 
 // read sets the block's values from body. path names the block for masking, as
 // in "registrar.asap".
 func (r *reader) read(b *block, body hcl.Body, path string) {
+	if b.free != nil {
+		r.readFree(b.free, body, path)
+		return
+	}
 	content, diags := body.Content(b.schema())
 	r.diags = append(r.diags, diags...)
 	if content == nil {

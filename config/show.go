@@ -15,33 +15,64 @@ import (
 // hidden stands for values that come from sensitive variables.
 const hidden = "(sensitive)"
 
+// A section is a block at the top of a file.
+type section struct {
+	block
+	labels []string
+	path   string // by which masks know it
+}
+
+// sections returns everything that c holds, in the order in which it is shown.
+func (c *Config) sections() []section {
+	var all []section
+	for _, b := range c.blocks() {
+		all = append(all, section{block: b, path: b.name})
+	}
+	for i := range c.Plugins {
+		p := &c.Plugins[i]
+		all = append(all, section{p.block(), []string{p.Name}, p.path()})
+	}
+	for i := range c.Policies {
+		p := &c.Policies[i]
+		all = append(all, section{p.block(), []string{p.Kind, p.Name}, p.path()})
+	}
+	for i := range c.Registrar.Pools {
+		p := &c.Registrar.Pools[i]
+		all = append(all, section{poolBlock(p, c.known), []string{p.Pattern}, poolPath(p.Pattern)})
+	}
+	return all
+}
+
 // WriteHCL writes the effective configuration as a file: what is set, and the
 // defaults with a comment that says so. Values that come from sensitive
 // variables are masked.
 func (c *Config) WriteHCL(w io.Writer) error {
 	var b bytes.Buffer
-	blocks := c.blocks()
-	for i := range blocks {
+	for i, s := range c.sections() {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		c.writeBlock(&b, &blocks[i], "", blocks[i].name)
-	}
-	for i := range c.Registrar.Pools {
-		p := poolBlock(&c.Registrar.Pools[i], nil)
-		b.WriteByte('\n')
-		c.writeBlock(&b, &p, c.Registrar.Pools[i].Pattern, poolPath(c.Registrar.Pools[i].Pattern))
+		c.writeBlock(&b, &s.block, s.labels, s.path)
 	}
 	_, err := w.Write(hclwrite.Format(b.Bytes()))
 	return err
 }
 
-func (c *Config) writeBlock(b *bytes.Buffer, t *block, label, path string) {
+func (c *Config) writeBlock(b *bytes.Buffer, t *block, labels []string, path string) {
 	b.WriteString(t.name)
-	if t.label != "" {
-		fmt.Fprintf(b, " %s", literal(cty.StringVal(label)))
+	for _, l := range labels {
+		fmt.Fprintf(b, " %s", literal(cty.StringVal(l)))
 	}
 	b.WriteString(" {\n")
+	if t.free != nil {
+		for _, name := range t.free.names() {
+			v := t.free.values[name]
+			if c.masked[path+"."+name] {
+				v = cty.StringVal(hidden)
+			}
+			fmt.Fprintf(b, "%s = %s\n", name, literal(v))
+		}
+	}
 	for _, f := range t.fields {
 		switch v, ok := f.value.get(); {
 		case c.masked[path+"."+f.name]:
@@ -56,7 +87,7 @@ func (c *Config) writeBlock(b *bytes.Buffer, t *block, label, path string) {
 		if len(t.fields) > 0 || i > 0 {
 			b.WriteByte('\n')
 		}
-		c.writeBlock(b, &t.blocks[i], "", path+"."+t.blocks[i].name)
+		c.writeBlock(b, &t.blocks[i], nil, path+"."+t.blocks[i].name)
 	}
 	b.WriteString("}\n")
 }
@@ -65,25 +96,35 @@ func (c *Config) writeBlock(b *bytes.Buffer, t *block, label, path string) {
 // without the defaults, which WriteHCL names.
 func (c *Config) MarshalJSON() ([]byte, error) {
 	out := map[string]any{}
-	blocks := c.blocks()
-	for i := range blocks {
-		if m := c.jsonBlock(&blocks[i], blocks[i].name); len(m) > 0 {
-			out[blocks[i].name] = m
+	for _, s := range c.sections() {
+		m := c.jsonBlock(&s.block, s.path)
+		if len(m) == 0 && len(s.labels) == 0 {
+			continue
 		}
-	}
-	pools := map[string]any{}
-	for i := range c.Registrar.Pools {
-		p := poolBlock(&c.Registrar.Pools[i], nil)
-		pools[c.Registrar.Pools[i].Pattern] = c.jsonBlock(&p, poolPath(c.Registrar.Pools[i].Pattern))
-	}
-	if len(pools) > 0 {
-		out["pool"] = pools
+		at, names := out, append([]string{s.name}, s.labels...)
+		for _, name := range names[:len(names)-1] {
+			below, ok := at[name].(map[string]any)
+			if !ok {
+				below = map[string]any{}
+				at[name] = below
+			}
+			at = below
+		}
+		at[names[len(names)-1]] = m
 	}
 	return json.Marshal(out)
 }
 
 func (c *Config) jsonBlock(t *block, path string) map[string]any {
 	m := map[string]any{}
+	if t.free != nil {
+		for _, name := range t.free.names() {
+			m[name] = ctyjson.SimpleJSONValue{Value: escapeTemplates(t.free.values[name])}
+			if c.masked[path+"."+name] {
+				m[name] = hidden
+			}
+		}
+	}
 	for _, f := range t.fields {
 		v, ok := f.value.get()
 		switch {

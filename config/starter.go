@@ -6,8 +6,6 @@ import (
 	"strings"
 
 	"github.com/hashicorp/hcl/v2/hclwrite"
-
-	"github.com/rspool/rspool/registrar"
 )
 
 // Starter returns a file that sets nothing and shows everything: each attribute
@@ -20,29 +18,33 @@ func Starter() []byte {
 
 `)
 	c := Default()
-	blocks := c.blocks()
-	for i := range blocks {
-		if i > 0 {
-			b.WriteByte('\n')
-		}
-		writeStarter(&b, &blocks[i], "")
+	for _, t := range c.blocks() {
+		writeStarter(&b, &t, "")
+		b.WriteByte('\n')
 	}
-	p := poolBlock(&registrar.PoolConfig{}, nil)
-	b.WriteByte('\n')
-	writeStarter(&b, &p, "*")
+	series := c.series()
+	for i, t := range series {
+		if i < len(series)-1 {
+			writeStarter(&b, &t, "# ") // these would not be good as they are
+			b.WriteByte('\n')
+		} else {
+			writeStarter(&b, &t, "") // the pools
+		}
+	}
 	return hclwrite.Format(b.Bytes())
 }
 
-func writeStarter(b *bytes.Buffer, t *block, label string) {
+// writeStarter writes a block of which each line begins with prefix.
+func writeStarter(b *bytes.Buffer, t *block, prefix string) {
 	writeComment(b, t.doc)
-	b.WriteString(t.name)
-	if t.label != "" {
-		fmt.Fprintf(b, " %q", label)
+	b.WriteString(prefix + t.name)
+	for _, l := range t.sample {
+		fmt.Fprintf(b, " %q", l)
 	}
 	b.WriteString(" {\n")
 	for i, f := range t.fields {
 		if i > 0 {
-			b.WriteByte('\n')
+			b.WriteString(strings.TrimSpace(prefix) + "\n")
 		}
 		writeComment(b, f.doc)
 		v := f.def
@@ -53,11 +55,11 @@ func writeStarter(b *bytes.Buffer, t *block, label string) {
 	}
 	for i := range t.blocks {
 		if len(t.fields) > 0 || i > 0 {
-			b.WriteByte('\n')
+			b.WriteString(strings.TrimSpace(prefix) + "\n")
 		}
-		writeStarter(b, &t.blocks[i], "")
+		writeStarter(b, &t.blocks[i], prefix)
 	}
-	b.WriteString("}\n")
+	b.WriteString(prefix + "}\n")
 }
 
 // writeComment wraps a sentence at 76 columns.

@@ -28,7 +28,8 @@ func eachField(blocks []block, path string, f func(path string, f field)) {
 }
 
 func allBlocks() []block {
-	return append(Default().blocks(), poolBlock(&registrar.PoolConfig{}, nil))
+	c := Default()
+	return append(c.blocks(), c.series()...)
 }
 
 func literalValue(t *testing.T, text string) cty.Value {
@@ -67,7 +68,7 @@ func TestEveryAttributeIsExplained(t *testing.T) {
 			}
 		})
 	})
-	if n < 60 {
+	if n < 100 {
 		t.Errorf("walked %d attributes; the tables have more", n)
 	}
 }
@@ -87,7 +88,7 @@ func TestStartingFile(t *testing.T) {
 		var uncommented []string
 		for _, l := range strings.Split(string(starter), "\n") {
 			if name, _, ok := strings.Cut(strings.TrimSpace(l), " = "); ok && strings.HasPrefix(name, "# ") {
-				uncommented = append(uncommented, strings.TrimPrefix(name, "# "))
+				uncommented = append(uncommented, strings.TrimSpace(strings.TrimPrefix(name, "# ")))
 			}
 		}
 		var want []string

@@ -189,6 +189,9 @@ func didYouMean(word string, allowed []string) string {
 	return ""
 }
 
+// Sentence turns an error message into a sentence.
+func Sentence(err error) string { return sentence(err) }
+
 // sentence turns an error message into one.
 func sentence(err error) string {
 	s := err.Error()

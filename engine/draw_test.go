@@ -71,11 +71,11 @@ func TestDrawsFollowTheWeights(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			const draws = 200_000
-			s := NewSelector(atRandom{}, seeded())
+			s := newSelector(atRandom{})
 			named(s, tc.weights...)
 			counts := map[string]int{}
 			for range draws {
-				counts[names(s.Select(Request{Items: tc.items}, nil))]++
+				counts[names(s.Select(&Request{Items: tc.items}, nil))]++
 			}
 			expect(t, counts, draws, sequences(tc.weights, tc.items))
 		})
@@ -89,13 +89,13 @@ func TestUniformDrawsAreUniform(t *testing.T) {
 		for _, items := range []int{1, 2, 3, 4, 5} {
 			t.Run(fmt.Sprintf("%s %d of 5", p.Describe().Name, items), func(t *testing.T) {
 				const draws = 100_000
-				s := NewSelector(p, seeded())
+				s := newSelector(p)
 				for _, m := range named(s, 0, 0, 0, 0, 0, 0, 0)[5:] {
 					s.Remove(m)
 				}
 				counts := map[string]int{}
 				for range draws {
-					counts[names(s.Select(Request{Items: items}, nil))]++
+					counts[names(s.Select(&Request{Items: items}, nil))]++
 				}
 				expect(t, counts, draws, sequences([]uint32{1, 1, 1, 1, 1}, items))
 			})
@@ -106,13 +106,13 @@ func TestUniformDrawsAreUniform(t *testing.T) {
 // TestUniformDrawsIgnoreGaps removes nearly half of a large pool.
 func TestUniformDrawsIgnoreGaps(t *testing.T) {
 	const draws = 200_000
-	s := NewSelector(equally{}, seeded())
+	s := newSelector(equally{})
 	var ms []*Member
 	for i := range 60 {
 		m := member(0)
 		m.Owner = fmt.Sprintf("<%d>", i)
 		ms = append(ms, m)
-		s.Add(m)
+		s.Add(start, m)
 	}
 	want := map[string]float64{}
 	for i, m := range ms {
@@ -124,7 +124,7 @@ func TestUniformDrawsIgnoreGaps(t *testing.T) {
 	}
 	counts := map[string]int{}
 	for range draws {
-		counts[names(s.Select(Request{Items: 1}, nil))]++
+		counts[names(s.Select(&Request{Items: 1}, nil))]++
 	}
 	expect(t, counts, draws, want)
 }
@@ -133,14 +133,14 @@ func TestUniformDrawsIgnoreGaps(t *testing.T) {
 func TestDrawNumbersComeAround(t *testing.T) {
 	for _, p := range []Policy{equally{}, atRandom{}} {
 		t.Run(p.Describe().Name, func(t *testing.T) {
-			s := NewSelector(p, seeded())
+			s := newSelector(p)
 			named(s, 1, 1, 1, 1, 1, 1)
 			s.draws = math.MaxUint32 - 2
 			for _, m := range s.members {
 				m.stamp = 1
 			}
 			for range 6 {
-				if got := len(s.Select(Request{Items: 2}, nil)); got != 2 {
+				if got := len(s.Select(&Request{Items: 2}, nil)); got != 2 {
 					t.Fatalf("draw %d: %d members, want 2", s.draws, got)
 				}
 			}
@@ -151,14 +151,14 @@ func TestDrawNumbersComeAround(t *testing.T) {
 // TestDrawsEndWithExtremeWeights has sums that rounding makes of one weight alone.
 func TestDrawsEndWithExtremeWeights(t *testing.T) {
 	p := &scaled{factor: math.MaxFloat64 / (1 << 31) / 10}
-	s := NewSelector(p, seeded())
+	s := newSelector(p)
 	named(s, 9, 9, 9)
 	p.factor = 1e-300
 	named(s, 1, 1, 1)
 	p.factor = math.SmallestNonzeroFloat64
 	named(s, 1, 1, 1)
 	for range 1000 {
-		if got := len(s.Select(Request{Items: 9}, nil)); got != 9 {
+		if got := len(s.Select(&Request{Items: 9}, nil)); got != 9 {
 			t.Fatalf("drew %d of 9", got)
 		}
 	}

@@ -11,6 +11,7 @@ type drawn struct {
 	selector *Selector
 	policy   Drawn
 	sums     sums
+	visited  []*Member // by walk
 }
 
 // weigh asks the policy; in a fault the member keeps its weight.
@@ -18,17 +19,26 @@ func (o *drawn) weigh(m *Member) {
 	if w := o.policy.Weight(m); w >= 0 && w <= maxWeight {
 		m.key = w
 	} else {
-		o.selector.faults++
+		o.selector.noResult(m, "weight", w)
 	}
 	o.sums.set(int(m.slot), m.key)
 }
 
+// add weighs a new member. In a fault it has the weight that it would have by the
+// next policy of the chain, and without one what an average member weighs.
 func (o *drawn) add(m *Member) {
-	m.key = 1 // in case of a fault: what an average member weighs
-	if others := int(m.slot); others > 0 {
-		m.key = o.sums.total() / float64(others)
+	w := o.policy.Weight(m)
+	if !(w >= 0 && w <= maxWeight) {
+		o.selector.noResult(m, "weight", w)
+		if w = o.selector.spareWeight(m); w != w {
+			w = 1
+			if others := o.selector.length - 1; others > 0 {
+				w = o.sums.total() / float64(others)
+			}
+		}
 	}
-	o.weigh(m)
+	m.key = w
+	o.sums.set(int(m.slot), w)
 }
 
 func (o *drawn) remove(m *Member) { o.sums.set(int(m.slot), 0) }
@@ -49,13 +59,42 @@ func (o *drawn) renumbered() {
 	}
 }
 
-func (o *drawn) choose(r Request, dst []*Member) []*Member {
+// walk draws one after the other. Those drawn weigh nothing until it is over.
+func (o *drawn) walk(_ *Request, visit func(*Member) bool) {
+	if !(o.sums.total() > 0) {
+		if !o.selector.strict {
+			o.selector.shuffle(visit)
+		}
+		return
+	}
+	visited := o.visited[:0]
+	for more := true; more; {
+		slot := o.sums.find(o.selector.rand.Float64() * o.sums.total())
+		if slot < 0 {
+			break
+		}
+		m := o.selector.members[slot]
+		visited = append(visited, m)
+		o.sums.set(slot, 0)
+		more = visit(m)
+	}
+	for _, m := range visited {
+		o.sums.set(int(m.slot), m.key)
+	}
+	clear(visited)
+	o.visited = visited
+}
+
+func (o *drawn) choose(n int, _ *Request, dst []*Member) []*Member {
 	total := o.sums.total()
 	if !(total > 0) {
-		return o.selector.draw(r.Items, dst)
+		if o.selector.strict {
+			return dst
+		}
+		return o.selector.draw(n, dst)
 	}
 	o.selector.beginDraw()
-	n, start, taken := r.Items, len(dst), 0.0
+	start, taken := len(dst), 0.0
 
 	// While at most half of the weight is taken, whoever is drawn twice is drawn
 	// again: that leaves the others in proportion.

@@ -4,9 +4,21 @@ import (
 	"math"
 	"math/rand/v2"
 	"strings"
+	"time"
 
 	rserpool "github.com/rspool/rspool"
 )
+
+// start is when tests begin.
+var start = time.Unix(1_000_000_000, 0)
+
+func newSelector(p Policy) *Selector {
+	s, err := NewSelector(start, p, Setting{Rand: seeded()})
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
 
 func seeded() *rand.Rand { return rand.New(rand.NewPCG(1, 2)) }
 
@@ -25,7 +37,7 @@ func named(s *Selector, weights ...uint32) []*Member {
 		m := member(w)
 		m.Owner = string(rune('A' + i))
 		ms = append(ms, m)
-		s.Add(m)
+		s.Add(start, m)
 	}
 	return ms
 }
@@ -42,7 +54,7 @@ func names(ms []*Member) string {
 func picks(s *Selector, n int) string {
 	var ms []*Member
 	for range n {
-		ms = s.Select(Request{Items: 1}, ms)
+		ms = s.Select(&Request{Items: 1}, ms)
 	}
 	return names(ms)
 }

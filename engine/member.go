@@ -25,11 +25,22 @@ type Member struct {
 	// Owner is what the member is embedded in. The engine does not look at it.
 	Owner any
 
+	// What keys depend on follows close behind.
 	selectionsTotal uint64
-	lastFailure     int64 // Unix time in nanoseconds, 0 for never
 	selections      uint32
 	failures        uint32
 	slot            int32 // index in Selector.members
+	load            rserpool.Load
+	lastFailure     int64 // Unix time in nanoseconds, 0 for never
+	since           int64 // of the selection last seen, or when the member joined
+
+	// Tags are those of the element, with what the configuration adds; nil for
+	// most.
+	Tags rserpool.Tags
+	// Data belongs to the instance of the policy. It survives re-registrations and
+	// is gone when the member leaves or another instance takes over, which is
+	// offered it: see Upgrader.
+	Data any
 }
 
 // Selections returns how often the member was selected since its last
@@ -51,6 +62,10 @@ func (m *Member) LastFailure() time.Time {
 	}
 	return time.Unix(0, m.lastFailure)
 }
+
+// Since returns when the member was last selected, or when it joined if it was not.
+// Selections by the built-in policies do not count here: they do not ask for it.
+func (m *Member) Since() time.Time { return time.Unix(0, m.since) }
 
 // countSelection saturates, since wrapping would make a busy element look idle.
 func (m *Member) countSelection() {

@@ -35,7 +35,7 @@ func (o *paced) step(m *Member) float64 {
 	if d > 0 && d <= 1 || d > math.MaxFloat64 {
 		return d
 	}
-	o.selector.faults++
+	o.selector.noResult(m, "step", d)
 	return 1
 }
 
@@ -69,7 +69,11 @@ func (o *paced) selected(m *Member, seq uint64) {
 	}
 }
 
-func (o *paced) choose(r Request, dst []*Member) []*Member { return o.tree.choose(r.Items, dst) }
+func (o *paced) choose(n int, _ *Request, dst []*Member) []*Member {
+	return o.tree.choose(n, o.selector.strict, dst)
+}
+
+func (o *paced) walk(_ *Request, visit func(*Member) bool) { o.tree.walk(o.selector.strict, visit) }
 
 func (o *paced) renumbered() {}
 

@@ -31,7 +31,7 @@ func TestTurnsFollowTheWeights(t *testing.T) {
 		{"all of weight zero", []uint32{0, 0}, 4, "ABAB"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			s := NewSelector(inTurn{}, seeded())
+			s := newSelector(inTurn{})
 			named(s, tc.weights...)
 			if got := picks(s, tc.n); got != tc.want {
 				t.Errorf("got %s, want %s", got, tc.want)
@@ -43,7 +43,7 @@ func TestTurnsFollowTheWeights(t *testing.T) {
 // TestTurnsAreSpread bounds the longest run of a heavy member among light ones by
 // what an even spread has, and a little.
 func TestTurnsAreSpread(t *testing.T) {
-	s := NewSelector(inTurn{}, seeded())
+	s := newSelector(inTurn{})
 	named(s, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1000)
 	run, longest := 0, 0
 	for _, c := range picks(s, 10*1010) {
@@ -64,7 +64,7 @@ func TestTurnsAreSpread(t *testing.T) {
 func TestEachRoundGivesEachItsWeight(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		weights := rapid.SliceOfN(rapid.Uint32Range(1, 20), 1, 12).Draw(t, "weights")
-		s := NewSelector(inTurn{}, seeded())
+		s := newSelector(inTurn{})
 		named(s, weights...)
 		round := 0
 		for _, w := range weights {
@@ -84,12 +84,12 @@ func TestEachRoundGivesEachItsWeight(t *testing.T) {
 // TestNewcomersTakeNoAdvantage lets a member join late: it neither makes up for
 // what it missed nor waits for a round.
 func TestNewcomersTakeNoAdvantage(t *testing.T) {
-	s := NewSelector(inTurn{}, seeded())
+	s := newSelector(inTurn{})
 	ms := named(s, 1, 1)
 	picks(s, 1000)
 	late := member(1)
 	late.Owner = "L"
-	s.Add(late)
+	s.Add(start, late)
 	if n := count(picks(s, 9)); n['L'] < 2 || n['L'] > 4 {
 		t.Errorf("in nine turns of three the newcomer has %d", n['L'])
 	}
@@ -102,13 +102,13 @@ func TestNewcomersTakeNoAdvantage(t *testing.T) {
 
 // TestReregisteringGainsNoTurn has a member register again between all selections.
 func TestReregisteringGainsNoTurn(t *testing.T) {
-	s := NewSelector(inTurn{}, seeded())
+	s := newSelector(inTurn{})
 	ms := named(s, 1, 3)
 	var got strings.Builder
 	for range 12 {
 		got.WriteString(picks(s, 1))
-		s.Update(ms[0])
-		s.Update(ms[1])
+		s.Update(start, ms[0])
+		s.Update(start, ms[1])
 	}
 	if got.String() != "ABBBABBBABBB" {
 		t.Errorf("got %s, want ABBBABBBABBB", got.String())
@@ -116,11 +116,11 @@ func TestReregisteringGainsNoTurn(t *testing.T) {
 }
 
 func TestChangedWeightsApplyAtOnce(t *testing.T) {
-	s := NewSelector(inTurn{}, seeded())
+	s := newSelector(inTurn{})
 	ms := named(s, 1, 0, 1_000_000)
 	set := func(m *Member, w uint32) {
 		m.Element.Policy.Weight = w
-		s.Update(m)
+		s.Update(start, m)
 	}
 	picks(s, 100)
 	set(ms[1], 1)
@@ -137,7 +137,7 @@ func TestChangedWeightsApplyAtOnce(t *testing.T) {
 // TestKeysAreSetBack goes beyond the position at which keys are set back, with the
 // smallest step there is: nobody is stuck.
 func TestKeysAreSetBack(t *testing.T) {
-	s := NewSelector(inTurn{}, seeded())
+	s := newSelector(inTurn{})
 	ms := named(s, 1, 2, 0)
 	picks(s, 3*rebase*2+10)
 	if k := ms[0].key; k > rebase+1 {
@@ -145,13 +145,13 @@ func TestKeysAreSetBack(t *testing.T) {
 	}
 	heavy := member(1<<32 - 3)
 	heavy.Owner = "H"
-	s.Add(heavy)
+	s.Add(start, heavy)
 	before := heavy.key
 	picks(s, 1000)
 	if heavy.key <= before {
 		t.Errorf("the key of the heavy one stays at %g", heavy.key)
 	}
-	if got := names(s.Select(Request{Items: 9}, nil)); len(got) != 3 || strings.Contains(got, "C") {
+	if got := names(s.Select(&Request{Items: 9}, nil)); len(got) != 3 || strings.Contains(got, "C") {
 		t.Errorf("selected %s, want A, B and H", got)
 	}
 }

@@ -13,15 +13,23 @@ type ranked struct {
 func (o *ranked) key(m *Member) float64 {
 	k := o.policy.Key(m)
 	if k != k {
-		o.selector.faults++
+		o.selector.noResult(m, "key", k)
 		return m.key
 	}
 	return k
 }
 
+// add ranks a new member. In a fault it has the key that it would have by the next
+// policy of the chain, and without one it comes after all others that can serve.
 func (o *ranked) add(m *Member) {
-	m.key = math.MaxFloat64 // in case of a fault: after all others that can serve
-	m.key = o.key(m)
+	k := o.policy.Key(m)
+	if k != k {
+		o.selector.noResult(m, "key", k)
+		if k = o.selector.spareKey(m); k != k {
+			k = math.MaxFloat64
+		}
+	}
+	m.key = k
 	o.tree.insert(m)
 }
 
@@ -37,20 +45,40 @@ func (o *ranked) selected(m *Member, seq uint64) {
 	o.tree.move(m, k, seq)
 }
 
-func (o *ranked) choose(r Request, dst []*Member) []*Member { return o.tree.choose(r.Items, dst) }
+func (o *ranked) choose(n int, _ *Request, dst []*Member) []*Member {
+	return o.tree.choose(n, o.selector.strict, dst)
+}
+
+func (o *ranked) walk(_ *Request, visit func(*Member) bool) { o.tree.walk(o.selector.strict, visit) }
 
 func (o *ranked) renumbered() {}
 
-// choose appends the first n members. Those with an infinite key are left out,
-// unless the first one has it already.
-func (t *tree) choose(n int, dst []*Member) []*Member {
-	last := t.first.key
-	if last < math.Inf(1) {
-		last = math.MaxFloat64
+// last returns the largest key with which a member may be chosen: those with an
+// infinite key are left out, unless the first one has it already and somebody has
+// to be chosen.
+func (t *tree) lastKey(strict bool) float64 {
+	if t.first.key < math.Inf(1) || strict {
+		return math.MaxFloat64
 	}
+	return t.first.key
+}
+
+// choose appends the first n members that may be chosen.
+func (t *tree) choose(n int, strict bool, dst []*Member) []*Member {
+	last := t.lastKey(strict)
 	for m := t.first; m != nil && n > 0 && m.key <= last; m = m.next {
 		dst = append(dst, m)
 		n--
 	}
 	return dst
+}
+
+// walk visits the members that may be chosen, in order, until visit returns false.
+func (t *tree) walk(strict bool, visit func(*Member) bool) {
+	if t.first == nil {
+		return
+	}
+	last := t.lastKey(strict)
+	for m := t.first; m != nil && m.key <= last && visit(m); m = m.next {
+	}
 }

@@ -40,8 +40,8 @@ func (r *Registry) With(policies ...Policy) (*Registry, error) {
 		if _, ok := n.byName[d.Name]; ok {
 			return nil, fmt.Errorf("engine: policy %q is registered twice: rename one", d.Name)
 		}
-		if !formed(p) {
-			return nil, fmt.Errorf("engine: policy %q is neither Ranked nor Paced nor Drawn nor PerPool", d.Name)
+		if _, opens := p.(PerPool); !opens && !formed(p) {
+			return nil, fmt.Errorf("engine: policy %q has none of the forms and opens none", d.Name)
 		}
 		n.byName[d.Name] = p
 		for _, t := range d.Types {
@@ -53,14 +53,6 @@ func (r *Registry) With(policies ...Policy) (*Registry, error) {
 		}
 	}
 	return n, nil
-}
-
-func formed(p Policy) bool {
-	switch p.(type) {
-	case Ranked, Paced, Drawn, PerPool:
-		return true
-	}
-	return false
 }
 
 // Policies returns all policies in the order in which they were given.

@@ -75,7 +75,7 @@ func TestRegistryRefusesAmbiguity(t *testing.T) {
 	}{
 		{"the same name", called{name: "a"}, `policy "a" is registered twice`},
 		{"the same type", called{name: "b", types: []rserpool.PolicyType{1}}, `policies "a" and "b" both claim the type 0x00000001`},
-		{"no form", formless{}, `policy "formless" is neither`},
+		{"no form", formless{}, `policy "formless" has none of the forms`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if _, err := base.With(tc.policy); err == nil || !strings.Contains(err.Error(), tc.want) {

@@ -1,35 +1,64 @@
 package engine
 
 import (
+	"fmt"
 	"iter"
 	"math/rand/v2"
 	"time"
+
+	rserpool "github.com/rspool/rspool"
 )
 
-// Request is what a selection is asked for.
-type Request struct {
-	// Items is the number of elements wanted.
-	Items int
-	// Preview says that nobody is about to use the answer: nothing in it
-	// counts as selected.
-	Preview bool
-}
-
-// Selector chooses among the members of one pool. It is not safe for concurrent
-// use.
+// Selector chooses among the members of one pool by one policy. It is not safe for
+// concurrent use. A Chain is one with fallbacks.
 type Selector struct {
-	policy Policy
-	hooks  Hooks // nil without
-	order  order
-	inputs Inputs
-	mark   int
-	rand   *rand.Rand
-
+	order   order
 	members []*Member // in order of registration; nil where one was removed
 	length  int
 	seq     uint64 // of the latest addition or selection
-	faults  uint64
 	draws   uint32 // see Selector.draw
+	inputs  Inputs
+	strict  bool // nobody is selected where nobody is eligible
+	mark    int
+	hooks   Hooks // nil without
+	rand    *rand.Rand
+	loads   uint64 // sum over the members, in units of the wire
+	faults  uint64
+	policy  Policy // as it was set
+	watch   *watch // nil for a trusted policy
+	setting *Setting
+	keeper  keeper    // nil where there is no chain
+	rest    []*Member // see Selector.shuffle
+}
+
+// watch is what there is to a policy that is not trusted: it may fail, wants to know
+// the time, and has an instance that may do all that instances can.
+type watch struct {
+	instance Policy // what the policy has opened, or the policy itself; nil: suspended
+	pool     *Pool  // as the instance sees it, nil where it does not
+	filter   Filter // nil without
+	now      time.Time
+	timer    timer
+
+	last     error // the latest fault
+	panicked error // of the present call, which returned nothing
+	// failing says that the policy has failed for good: it is not asked about
+	// further members in the present call.
+	failing   bool
+	declined  bool   // the present selection is none of the policy's business
+	truncated uint64 // selections that ended before the filter had seen everybody
+}
+
+// keeper is what a selector has that is part of a chain.
+type keeper interface {
+	// faulted hears of each fault and reports whether it was one too many.
+	faulted(err error) bool
+	// wavered hears that the instance became unavailable, with the reason, or
+	// available again.
+	wavered(why error)
+	// spare returns what gives a rank to new members for which the policy fails,
+	// nil for nothing.
+	spare() Policy
 }
 
 // order is what a form of policy keeps to choose quickly.
@@ -41,60 +70,154 @@ type order interface {
 	update(m *Member)
 	// selected ranks m anew after a selection that gave it a newer seq.
 	selected(m *Member, seq uint64)
-	// choose appends up to r.Items different members, best first. There are
-	// as many in the pool, and at least one.
-	choose(r Request, dst []*Member) []*Member
+	// choose appends up to n different members, best first. There are as many
+	// in the pool, and at least one.
+	choose(n int, r *Request, dst []*Member) []*Member
+	// walk visits the members that choose could give, in the same order, each
+	// once, until visit returns false.
+	walk(r *Request, visit func(*Member) bool)
 	// renumbered follows a change of slots.
 	renumbered()
 }
 
-// NewSelector returns a Selector without members. Chance comes from r, which
-// several selectors may share if one goroutine uses them all.
-func NewSelector(p Policy, r *rand.Rand) *Selector {
-	s := &Selector{rand: r}
-	s.SetPolicy(p)
-	return s
+// NewSelector returns a Selector without members. It fails where the policy cannot
+// be opened, which policies that are not PerPool always can.
+func NewSelector(now time.Time, p Policy, s Setting) (*Selector, error) {
+	n := &Selector{order: idle{}, setting: &s, rand: s.Rand}
+	return n, n.SetPolicy(now, p)
 }
 
 // SetPolicy changes the policy, and with it the number of elements that count as
 // selected. All members are ranked by the new policy, whose hooks take them for
-// registered. Their counters, and who was selected longest ago, stay.
-func (s *Selector) SetPolicy(p Policy) {
-	d := p.Describe()
+// registered. Their counters, and who was selected longest ago, stay. Where the
+// policy cannot be opened, the former one stays too.
+func (s *Selector) SetPolicy(now time.Time, p Policy) error {
+	instance, pool, err := s.open(now, p)
+	if err != nil {
+		return err
+	}
+	old := s.data()
+	s.suspend()
+	s.attach(now, p, instance, pool, old)
+	return nil
+}
+
+// open returns the instance of a policy for this pool.
+func (s *Selector) open(now time.Time, p Policy) (instance Policy, pool *Pool, err error) {
+	o, ok := p.(PerPool)
+	if !ok {
+		return p, nil, nil
+	}
+	pool = &Pool{selector: s, setting: s.setting, opened: now}
+	if instance, err = open(o, pool); err == nil && !formed(instance) {
+		err = fmt.Errorf("policy %s opened an instance that cannot choose", p.Describe().Name)
+	}
+	if err != nil {
+		pool.selector = nil
+		return nil, nil, err
+	}
+	return instance, pool, nil
+}
+
+// attach puts an instance to work on all members. It is offered what the one before
+// it kept.
+func (s *Selector) attach(now time.Time, p, instance Policy, pool *Pool, old map[rserpool.ElementID]any) {
+	s.compact()
+	d := instance.Describe()
 	s.policy, s.inputs, s.mark = p, d.Inputs, d.Mark
-	if o, ok := p.(PerPool); ok {
-		p = o.Open(s.rand)
+	if d.Trusted {
+		s.watch = nil
+	} else {
+		s.attend(now, instance, pool, &d)
 	}
-	s.hooks, _ = p.(Hooks)
-	switch p := p.(type) {
-	case Paced:
-		s.order = &paced{selector: s, policy: p}
-	case Drawn:
-		s.order = &drawn{selector: s, policy: p}
-		if d.Uniform {
-			s.order = &uniform{selector: s}
-		}
-	case Ranked:
-		s.order = &ranked{selector: s, policy: p}
-	default:
-		panic("engine: policy " + d.Name + " is neither Ranked nor Paced nor Drawn")
+	s.order = s.newOrder(instance, &d)
+	if u, ok := instance.(Upgrader); ok && len(old) > 0 {
+		s.told(upgrade(u, old))
 	}
-	s.closeGaps()
 	for _, m := range s.members {
+		if s.failing() {
+			s.suspend()
+			return
+		}
 		s.enter(m)
 	}
+	if pool != nil && pool.why != nil {
+		s.wavered()
+	}
 }
+
+// attend makes s know what it must of a policy that is not trusted.
+func (s *Selector) attend(now time.Time, instance Policy, pool *Pool, d *Description) {
+	w := &watch{instance: instance, pool: pool, now: now}
+	w.filter, _ = instance.(Filter)
+	w.timer.set(now, instance, d)
+	s.hooks, _ = instance.(Hooks)
+	s.watch = w
+}
+
+// data returns what the present instance keeps with the members, nil for nothing.
+func (s *Selector) data() map[rserpool.ElementID]any {
+	if s.watch == nil || !s.working() {
+		return nil
+	}
+	var data map[rserpool.ElementID]any
+	for m := range s.All() {
+		if m.Data == nil {
+			continue
+		}
+		if data == nil {
+			data = make(map[rserpool.ElementID]any, s.length)
+		}
+		data[m.Element.ID] = m.Data
+	}
+	return data
+}
+
+// suspend closes the instance; nobody can be selected until another one is set.
+func (s *Selector) suspend() {
+	s.order, s.hooks, s.inputs = idle{}, nil, 0
+	w := s.watch
+	if w == nil {
+		return
+	}
+	if w.pool != nil {
+		w.pool.selector = nil
+	}
+	if c, ok := w.instance.(Closer); ok {
+		if err := closeInstance(c); err != nil {
+			s.faults++ // nobody is left to be told
+		}
+	}
+	for m := range s.All() {
+		m.Data = nil
+	}
+	w.instance, w.pool, w.filter, w.timer = nil, nil, nil, timer{}
+}
+
+// working reports whether the policy has an instance.
+func (s *Selector) working() bool { return s.order != idle{} }
+
+// Close says that the pool is gone.
+func (s *Selector) Close() { s.suspend() }
 
 // enter hands m to the policy.
 func (s *Selector) enter(m *Member) {
 	if s.hooks != nil {
-		s.hooks.Registered(m)
+		s.told(s.registered(m))
 	}
 	s.order.add(m)
 }
 
 // Policy returns the policy in use.
 func (s *Selector) Policy() Policy { return s.policy }
+
+// describe returns what the instance says of itself.
+func (s *Selector) describe() Description {
+	if s.watch != nil && s.watch.instance != nil {
+		return s.watch.instance.Describe()
+	}
+	return s.policy.Describe()
+}
 
 // SetMark changes how many leading elements of an answer count as selected; see
 // Description.Mark. A new policy brings its own number.
@@ -103,39 +226,74 @@ func (s *Selector) SetMark(n int) { s.mark = n }
 // Len returns the number of members.
 func (s *Selector) Len() int { return s.length }
 
-// Faults returns how many results of the policy were none: NaN, or a weight or
-// step out of range. The member kept its last good rank.
-func (s *Selector) Faults() uint64 { return s.faults }
+// Load returns the arithmetic mean of the registered loads, zero without members.
+func (s *Selector) Load() float64 {
+	if s.length == 0 {
+		return 0
+	}
+	return float64(s.loads) / float64(s.length) / (1 << 32)
+}
 
-// Add takes in m with its Element and Owner set, and without a history. It comes
-// after its equals.
-func (s *Selector) Add(m *Member) {
+// units is a load of which the largest is exactly the whole.
+func units(l rserpool.Load) uint64 {
+	if l == 0xffffffff {
+		return 1 << 32
+	}
+	return uint64(l)
+}
+
+// Add takes in m with its Element, Owner and Tags set, and without a history. It
+// comes after its equals.
+func (s *Selector) Add(now time.Time, m *Member) {
 	*m = Member{
 		Element:  m.Element,
 		Owner:    m.Owner,
+		Tags:     m.Tags,
+		since:    now.UnixNano(),
 		slot:     int32(len(s.members)),
 		priority: s.rand.Uint32(),
 		seq:      s.nextSeq(),
 	}
+	s.join(now, m)
+}
+
+// join takes in m, whose slot is the next one.
+func (s *Selector) join(now time.Time, m *Member) {
+	m.load = m.Element.Policy.Load
+	s.loads += units(m.load)
 	s.members = append(s.members, m)
 	s.length++
+	s.at(now)
+	s.changed()
 	s.enter(m)
 }
 
 // Update ranks m anew after a re-registration, which also resets its selections.
-func (s *Selector) Update(m *Member) {
+func (s *Selector) Update(now time.Time, m *Member) {
 	m.selections = 0
+	if l := m.Element.Policy.Load; l != m.load {
+		s.loads += units(l) - units(m.load)
+		m.load = l
+		s.changed()
+	}
+	s.at(now)
+	s.reenter(m)
+}
+
+// reenter tells the policy that m is registered with other values.
+func (s *Selector) reenter(m *Member) {
 	if s.hooks != nil {
-		s.hooks.Registered(m)
+		s.told(s.registered(m))
 	}
 	s.order.update(m)
 }
 
-// Failed notes that m was reported unreachable at the time given.
-func (s *Selector) Failed(m *Member, at time.Time) {
-	m.countFailure(at)
+// Failed notes that m has failed.
+func (s *Selector) Failed(now time.Time, m *Member, why Reason) {
+	m.countFailure(now)
+	s.at(now)
 	if s.hooks != nil {
-		s.hooks.Failed(m)
+		s.told(s.failed(m, why))
 	}
 	if s.depends(Failures) {
 		s.order.update(m)
@@ -145,20 +303,22 @@ func (s *Selector) Failed(m *Member, at time.Time) {
 // Remove forgets m.
 func (s *Selector) Remove(m *Member) {
 	s.order.remove(m)
+	s.loads -= units(m.load)
 	s.members[m.slot] = nil
 	s.length--
 	if gaps := len(s.members) - s.length; gaps > s.length/2+fan {
-		s.closeGaps()
-		s.order.renumbered()
+		s.compact()
 	}
+	s.changed()
 	if s.hooks != nil {
-		s.hooks.Deregistered(m)
+		s.told(s.deregistered(m))
 	}
+	m.Data = nil
 }
 
-// closeGaps gives the members new slots without gaps. Remove does so after as many
+// compact gives the members new slots without gaps. Remove does so after as many
 // removals as make up a share of the members, so that its cost is spread over them.
-func (s *Selector) closeGaps() {
+func (s *Selector) compact() {
 	if len(s.members) == s.length {
 		return
 	}
@@ -168,16 +328,28 @@ func (s *Selector) closeGaps() {
 		members = append(members, m)
 	}
 	s.members = members
+	s.order.renumbered()
 }
 
 // Refresh ranks all members anew if the policy depends on any of the inputs.
-func (s *Selector) Refresh(changed Inputs) {
-	if s.inputs&changed == 0 {
-		return
+func (s *Selector) Refresh(now time.Time, changed Inputs) {
+	s.at(now)
+	if s.inputs&changed != 0 {
+		s.refresh()
 	}
+}
+
+func (s *Selector) refresh() {
 	for m := range s.All() {
-		s.order.update(m)
+		if s.order.update(m); s.failing() {
+			return
+		}
 	}
+}
+
+// has reports whether m is one of the members.
+func (s *Selector) has(m *Member) bool {
+	return m != nil && int(m.slot) < len(s.members) && s.members[m.slot] == m
 }
 
 // All visits the members in order of registration. They must not change meanwhile.
@@ -193,26 +365,53 @@ func (s *Selector) All() iter.Seq[*Member] {
 
 // Select appends up to the number of members asked for to dst, best first and
 // none twice, and counts the leading ones as selected. It finds at least one
-// where there is one.
-func (s *Selector) Select(r Request, dst []*Member) []*Member {
-	r.Items = min(r.Items, s.length)
-	if r.Items <= 0 {
+// where there is one, unless a policy of elsewhere does not want to.
+func (s *Selector) Select(r *Request, dst []*Member) []*Member {
+	start := len(dst)
+	if s.watch != nil {
+		s.at(r.Now)
+		dst = s.choose(r, dst)
+		if chosen := dst[start:]; !r.Preview {
+			for _, m := range chosen[:min(s.mark, len(chosen))] {
+				s.markSelected(m)
+			}
+		}
 		return dst
 	}
-	start := len(dst)
-	dst = s.order.choose(r, dst)
+	n := min(r.Items, s.length)
+	if n <= 0 {
+		return dst
+	}
+	dst = s.order.choose(n, r, dst)
 	if r.Preview {
 		return dst
 	}
 	chosen := dst[start:]
 	for _, m := range chosen[:min(s.mark, len(chosen))] {
 		m.countSelection()
-		if s.hooks != nil {
-			s.hooks.Selected(m)
-		}
 		s.order.selected(m, s.nextSeq())
 	}
 	return dst
+}
+
+// choose is Select without counting.
+func (s *Selector) choose(r *Request, dst []*Member) []*Member {
+	if n := min(r.Items, s.length); n > 0 {
+		dst = s.order.choose(n, r, dst)
+	}
+	return dst
+}
+
+// markSelected counts a selection of m.
+func (s *Selector) markSelected(m *Member) {
+	m.countSelection()
+	if s.watch != nil {
+		m.since = s.watch.now.UnixNano()
+	}
+	if s.hooks != nil {
+		s.told(s.selected(m))
+	}
+	s.order.selected(m, s.nextSeq())
 }
 
 func (s *Selector) nextSeq() uint64 {
@@ -224,4 +423,11 @@ func (s *Selector) nextSeq() uint64 {
 // were just told.
 func (s *Selector) depends(in Inputs) bool {
 	return s.inputs&in != 0 || s.hooks != nil && s.inputs&State != 0
+}
+
+// at notes the present time, where it is told and wanted.
+func (s *Selector) at(now time.Time) {
+	if s.watch != nil && !now.IsZero() {
+		s.watch.now = now
+	}
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -37,11 +36,11 @@ func TestRankedSelection(t *testing.T) {
 		{"empty", nil, 1, 3, []string{""}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			s := NewSelector(byWeight{}, seeded())
+			s := newSelector(byWeight{})
 			s.SetMark(tc.mark)
 			named(s, tc.weights...)
 			for i, want := range tc.want {
-				if got := names(s.Select(Request{Items: tc.items}, nil)); got != want {
+				if got := names(s.Select(&Request{Items: tc.items}, nil)); got != want {
 					t.Fatalf("selection %d: %q, want %q", i+1, got, want)
 				}
 			}
@@ -50,10 +49,10 @@ func TestRankedSelection(t *testing.T) {
 }
 
 func TestPreviewCountsNothing(t *testing.T) {
-	s := NewSelector(byWeight{}, seeded())
+	s := newSelector(byWeight{})
 	ms := named(s, 5, 5)
 	for range 3 {
-		if got := names(s.Select(Request{Items: 1, Preview: true}, nil)); got != "A" {
+		if got := names(s.Select(&Request{Items: 1, Preview: true}, nil)); got != "A" {
 			t.Fatalf("preview: %s, want A", got)
 		}
 	}
@@ -71,7 +70,7 @@ func TestSelectorAgreesWithSorting(t *testing.T) {
 			key    float64
 			turn   int
 		}
-		s := NewSelector(loaded{}, seeded())
+		s := newSelector(loaded{})
 		var model []*reference
 		turn, mark := 0, 1
 		rank := func(r *reference) {
@@ -81,7 +80,7 @@ func TestSelectorAgreesWithSorting(t *testing.T) {
 			"add": func(t *rapid.T) {
 				turn++
 				m := member(rapid.Uint32Range(0, 5).Draw(t, "weight"))
-				s.Add(m)
+				s.Add(start, m)
 				model = append(model, &reference{m, 0, turn})
 				rank(model[len(model)-1])
 			},
@@ -96,7 +95,7 @@ func TestSelectorAgreesWithSorting(t *testing.T) {
 				if len(model) > 0 {
 					r := rapid.SampledFrom(model).Draw(t, "member")
 					r.member.Element.Policy.Weight = rapid.Uint32Range(0, 5).Draw(t, "weight")
-					s.Update(r.member)
+					s.Update(start, r.member)
 					rank(r)
 				}
 			},
@@ -120,7 +119,7 @@ func TestSelectorAgreesWithSorting(t *testing.T) {
 						r.turn, r.key = turn, r.key+1
 					}
 				}
-				if got := s.Select(Request{Items: n}, nil); !slices.Equal(got, want) {
+				if got := s.Select(&Request{Items: n}, nil); !slices.Equal(got, want) {
 					t.Fatalf("got another selection of %d than %d", len(got), len(want))
 				}
 			},
@@ -146,7 +145,7 @@ func (loaded) Key(m *Member) float64 { return value(m) + float64(m.Selections())
 func TestNobodyIsLost(t *testing.T) {
 	for _, p := range []Policy{byWeight{}, inTurn{}, atRandom{}, equally{}} {
 		t.Run(p.Describe().Name, rapid.MakeCheck(func(t *rapid.T) {
-			s := NewSelector(p, seeded())
+			s := newSelector(p)
 			s.SetMark(2)
 			model := map[*Member]bool{}
 			order := []*Member{} // of registration
@@ -154,7 +153,7 @@ func TestNobodyIsLost(t *testing.T) {
 				switch {
 				case len(order) == 0 || rapid.IntRange(0, 9).Draw(t, "grow") < 5:
 					m := member(rapid.Uint32Range(1, 9).Draw(t, "weight"))
-					s.Add(m)
+					s.Add(start, m)
 					model[m] = true
 					order = append(order, m)
 				default:
@@ -164,7 +163,7 @@ func TestNobodyIsLost(t *testing.T) {
 					order = slices.Delete(order, i, i+1)
 				}
 				n := rapid.IntRange(1, len(order)+2).Draw(t, "items")
-				got := s.Select(Request{Items: n}, nil)
+				got := s.Select(&Request{Items: n}, nil)
 				if want := min(n, len(order)); len(got) != want {
 					t.Fatalf("asked for %d of %d, got %d", n, len(order), len(got))
 				}
@@ -190,18 +189,20 @@ func TestEveryPolicyReplacesEveryOther(t *testing.T) {
 	for _, from := range all {
 		for _, to := range all {
 			t.Run(fmt.Sprintf("%s to %s", from.Describe().Name, to.Describe().Name), func(t *testing.T) {
-				s := NewSelector(from, seeded())
+				s := newSelector(from)
 				ms := named(s, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1)
 				for range 5 {
-					s.Select(Request{Items: 3}, nil)
+					s.Select(&Request{Items: 3}, nil)
 				}
 				for _, i := range []int{0, 4, 9} {
 					s.Remove(ms[i])
 				}
-				s.SetPolicy(to)
+				if err := s.SetPolicy(start, to); err != nil {
+					t.Fatal(err)
+				}
 				got := map[string]int{}
 				for range 200 {
-					for _, m := range s.Select(Request{Items: 3}, nil) {
+					for _, m := range s.Select(&Request{Items: 3}, nil) {
 						got[m.Owner.(string)]++
 					}
 				}
@@ -224,8 +225,8 @@ type watcher struct {
 func (w *watcher) Describe() Description {
 	return Description{Name: "watcher", Mark: 1, Inputs: State}
 }
-func (w *watcher) Open(*rand.Rand) Policy {
-	return &instance{watcher: w, extra: map[*Member]float64{}}
+func (w *watcher) Open(*Pool) (Policy, error) {
+	return &instance{watcher: w, extra: map[*Member]float64{}}, nil
 }
 
 type instance struct {
@@ -233,25 +234,32 @@ type instance struct {
 	extra map[*Member]float64
 }
 
-func (w *instance) note(what string, m *Member) {
+func (w *instance) note(what string, m *Member) error {
 	w.log = append(w.log, what+" "+m.Owner.(string))
+	return nil
 }
-func (w *instance) Key(m *Member) float64  { return value(m) + w.extra[m] }
-func (w *instance) Registered(m *Member)   { w.note("registered", m) }
-func (w *instance) Selected(m *Member)     { w.note("selected", m); w.extra[m]++ }
-func (w *instance) Failed(m *Member)       { w.note("failed", m); w.extra[m] += 10 }
-func (w *instance) Deregistered(m *Member) { w.note("deregistered", m); delete(w.extra, m) }
+func (w *instance) Key(m *Member) float64      { return value(m) + w.extra[m] }
+func (w *instance) Registered(m *Member) error { return w.note("registered", m) }
+func (w *instance) Selected(m *Member) error   { w.extra[m]++; return w.note("selected", m) }
+func (w *instance) Failed(m *Member, why Reason) error {
+	w.extra[m] += 10
+	return w.note("failed "+why.String(), m)
+}
+func (w *instance) Deregistered(m *Member) error {
+	delete(w.extra, m)
+	return w.note("deregistered", m)
+}
 
 func TestHooksAreToldAndRankAnew(t *testing.T) {
 	w := &watcher{}
-	s := NewSelector(w, seeded())
-	other := NewSelector(w, seeded())
+	s := newSelector(w)
+	other := newSelector(w)
 	named(other, 1)
 	ms := named(s, 1, 1)
 	if got := picks(s, 4); got != "ABAB" {
 		t.Errorf("picks %s, want ABAB", got)
 	}
-	s.Failed(ms[0], time.Unix(100, 0))
+	s.Failed(time.Unix(100, 0), ms[0], Unreachable)
 	if got := picks(s, 3); got != "BBB" {
 		t.Errorf("picks after a failure %s, want BBB", got)
 	}
@@ -261,12 +269,12 @@ func TestHooksAreToldAndRankAnew(t *testing.T) {
 	if at := ms[1].LastFailure(); !at.IsZero() {
 		t.Errorf("never failed, yet at %v", at)
 	}
-	s.Update(ms[0])
+	s.Update(start, ms[0])
 	s.Remove(ms[1])
 	want := []string{
 		"registered A", "registered A", "registered B",
 		"selected A", "selected B", "selected A", "selected B",
-		"failed A", "selected B", "selected B", "selected B",
+		"failed unreachable A", "selected B", "selected B", "selected B",
 		"registered A", "deregistered B",
 	}
 	if !slices.Equal(w.log, want) {
@@ -275,10 +283,10 @@ func TestHooksAreToldAndRankAnew(t *testing.T) {
 }
 
 func TestCountersFollowRegistrations(t *testing.T) {
-	s := NewSelector(byWeight{}, seeded())
+	s := newSelector(byWeight{})
 	m := named(s, 1)[0]
 	picks(s, 3)
-	s.Update(m)
+	s.Update(start, m)
 	picks(s, 2)
 	if got, total := m.Selections(), m.SelectionsTotal(); got != 2 || total != 5 {
 		t.Errorf("selections %d, total %d, want 2 and 5", got, total)
@@ -293,21 +301,21 @@ func TestCountersFollowRegistrations(t *testing.T) {
 // TestMembersJoinWithoutHistory moves members from a pool in which they were drawn
 // and counted into a new one.
 func TestMembersJoinWithoutHistory(t *testing.T) {
-	old := NewSelector(equally{}, seeded())
+	old := newSelector(equally{})
 	old.SetMark(All)
 	ms := named(old, 1, 1, 1, 1, 1, 1)
-	old.Select(Request{Items: 1}, nil)
-	old.Select(Request{Items: 3}, nil)
-	old.Failed(ms[0], time.Unix(1, 0))
-	s := NewSelector(equally{}, seeded())
+	old.Select(&Request{Items: 1}, nil)
+	old.Select(&Request{Items: 3}, nil)
+	old.Failed(time.Unix(1, 0), ms[0], Unreachable)
+	s := newSelector(equally{})
 	for _, m := range ms {
 		old.Remove(m)
-		s.Add(m)
+		s.Add(start, m)
 		if m.Selections() != 0 || m.SelectionsTotal() != 0 || m.Failures() != 0 || !m.LastFailure().IsZero() || m.stamp != 0 {
 			t.Errorf("%s has a history: %+v", m.Owner, m)
 		}
 	}
-	if n := len(s.Select(Request{Items: 3}, nil)); n != 3 {
+	if n := len(s.Select(&Request{Items: 3}, nil)); n != 3 {
 		t.Errorf("selected %d, want 3", n)
 	}
 }
@@ -315,34 +323,34 @@ func TestMembersJoinWithoutHistory(t *testing.T) {
 // TestFaultsKeepTheRank lets results of the policy go bad after good ones.
 func TestFaultsKeepTheRank(t *testing.T) {
 	t.Run("key", func(t *testing.T) {
-		s := NewSelector(byWeight{}, seeded())
+		s := newSelector(byWeight{})
 		ms := named(s, 1, 2, 3)
 		ms[1].Element.Policy.Weight = faulty
-		s.Update(ms[1])
-		if got := names(s.Select(Request{Items: 3}, nil)); got != "ABC" || s.Faults() != 1 {
+		s.Update(start, ms[1])
+		if got := names(s.Select(&Request{Items: 3}, nil)); got != "ABC" || s.Faults() != 1 {
 			t.Errorf("%s with %d faults, want ABC with 1", got, s.Faults())
 		}
 	})
 	t.Run("weight", func(t *testing.T) {
-		s := NewSelector(atRandom{}, seeded())
+		s := newSelector(atRandom{})
 		ms := named(s, 1000, 0)
 		for _, w := range []uint32{faulty, infinite} {
 			ms[0].Element.Policy.Weight = w
-			s.Update(ms[0])
+			s.Update(start, ms[0])
 		}
 		if got := picks(s, 5); got != "AAAAA" || s.Faults() != 2 {
 			t.Errorf("%s with %d faults, want AAAAA with 2", got, s.Faults())
 		}
 	})
 	t.Run("weight of a new one", func(t *testing.T) {
-		s := NewSelector(atRandom{}, seeded())
+		s := newSelector(atRandom{})
 		ms := named(s, 1, 3, faulty)
 		if ms[2].key != 2 {
 			t.Errorf("weight %g, want the mean of the others, 2", ms[2].key)
 		}
 	})
 	t.Run("step", func(t *testing.T) {
-		s := NewSelector(inTurn{}, seeded())
+		s := newSelector(inTurn{})
 		named(s, faulty, 1)
 		counts := map[rune]int{}
 		for _, c := range picks(s, 100) {
@@ -368,10 +376,10 @@ func TestRefreshAsksOnlyWhereItMatters(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			p := &asked{inputs: tc.inputs}
-			s := NewSelector(p, seeded())
+			s := newSelector(p)
 			named(s, 1, 2, 3)
 			p.count = 0
-			s.Refresh(tc.changed)
+			s.Refresh(start, tc.changed)
 			if p.count != tc.want {
 				t.Errorf("asked %d times, want %d", p.count, tc.want)
 			}
@@ -392,12 +400,12 @@ func TestSelectingDoesNotAllocate(t *testing.T) {
 	for _, p := range []Policy{byWeight{}, loaded{}, inTurn{}, atRandom{}, equally{}} {
 		for _, size := range []int{3, 4, 5, 7, 1000} {
 			t.Run(fmt.Sprintf("%s of %d", p.Describe().Name, size), func(t *testing.T) {
-				s := NewSelector(p, seeded())
+				s := newSelector(p)
 				for i := range size {
-					s.Add(member(uint32(i%7 + 1)))
+					s.Add(start, member(uint32(i%7+1)))
 				}
-				dst := make([]*Member, 0, 3)
-				if n := testing.AllocsPerRun(100, func() { dst = s.Select(Request{Items: 3}, dst[:0]) }); n != 0 {
+				dst, r := make([]*Member, 0, 3), &Request{Items: 3}
+				if n := testing.AllocsPerRun(100, func() { dst = s.Select(r, dst[:0]) }); n != 0 {
 					t.Errorf("%g allocations", n)
 				}
 				if len(dst) != 3 {

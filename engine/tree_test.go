@@ -90,9 +90,9 @@ func checkTree(t *rapid.T, tr *tree, want []*Member) {
 
 // TestTreeStaysShallow uses the worst order for a tree that does not balance.
 func TestTreeStaysShallow(t *testing.T) {
-	s := NewSelector(byWeight{}, seeded())
+	s := newSelector(byWeight{})
 	for i := range 10_000 {
-		s.Add(member(uint32(i)))
+		s.Add(start, member(uint32(i)))
 	}
 	var depth func(m *Member) int
 	depth = func(m *Member) int {

@@ -10,9 +10,11 @@ func (o *uniform) update(*Member)                 {}
 func (o *uniform) selected(m *Member, seq uint64) { m.seq = seq }
 func (o *uniform) renumbered()                    {}
 
-func (o *uniform) choose(r Request, dst []*Member) []*Member {
-	return o.selector.draw(r.Items, dst)
+func (o *uniform) choose(n int, _ *Request, dst []*Member) []*Member {
+	return o.selector.draw(n, dst)
 }
+
+func (o *uniform) walk(_ *Request, visit func(*Member) bool) { o.selector.shuffle(visit) }
 
 // draw appends n different members, each set and order being as likely as any
 // other. There are at least n.
@@ -53,6 +55,36 @@ func (s *Selector) drawMost(n int, dst []*Member) []*Member {
 		chosen[i], chosen[j] = chosen[j], chosen[i]
 	}
 	return dst
+}
+
+// shuffle visits the members in random order until visit returns false.
+func (s *Selector) shuffle(visit func(*Member) bool) {
+	s.beginDraw()
+	for left := s.length; left > s.length/2; {
+		m := s.members[s.rand.IntN(len(s.members))]
+		if m == nil || !s.take(m) {
+			continue
+		}
+		if left--; !visit(m) {
+			return
+		}
+	}
+	// Too many are taken to come upon the others by chance.
+	rest := s.rest[:0]
+	for m := range s.All() {
+		if s.take(m) {
+			rest = append(rest, m)
+		}
+	}
+	for i := len(rest); i > 0; i-- {
+		j := s.rand.IntN(i)
+		rest[i-1], rest[j] = rest[j], rest[i-1]
+		if !visit(rest[i-1]) {
+			break
+		}
+	}
+	clear(rest)
+	s.rest = rest
 }
 
 // beginDraw numbers a draw, so that members can be stamped with it. Numbers come

@@ -81,7 +81,6 @@ func (w *world) interrogate(ctx context.Context, t *testing.T, h *Host, user int
 				}
 				break
 			}
-			asked = true
 		}
 		m, err := s.Recv(ctx)
 		var moved *Failover

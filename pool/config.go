@@ -5,6 +5,7 @@ import (
 	"time"
 
 	rserpool "github.com/rspool/rspool"
+	"github.com/rspool/rspool/engine"
 	"github.com/rspool/rspool/internal/transport"
 )
 
@@ -69,6 +70,10 @@ type ElementConfig struct {
 	// Policy is what the element registers: the pool's policy and the
 	// element's own values. If zero, round robin.
 	Policy rserpool.Policy
+	// Tags are what the element says of itself beyond that, for selection policies
+	// written for this module: each a string, a float64 or a bool. Other peers skip
+	// them. See rserpool.Tags.Check for their bounds.
+	Tags rserpool.Tags
 	// Port is the SCTP port of the service. If zero, any free port.
 	Port uint16
 	// DataOnly registers a transport without control channel: no cookies and
@@ -89,8 +94,10 @@ type ElementConfig struct {
 	// RegisterTimeout is T2-registration, DeregisterTimeout is
 	// T3-deregistration. If zero, 30 s.
 	RegisterTimeout, DeregisterTimeout time.Duration
-	// MaxRegisterAttempts is MAX-REG-ATTEMPT, after which Listen fails. If
-	// zero, 2. An element that was registered once never gives up.
+	// MaxRegisterAttempts is MAX-REG-ATTEMPT: how many registrars may leave a
+	// registration unanswered before Listen fails. If zero, 2. While no
+	// registrar is found at all, Listen waits for one as long as its context
+	// lasts, and an element that was registered once never gives up.
 	MaxRegisterAttempts int
 	// LoadInterval is the least time between two re-registrations for a changed
 	// load; changes in between are coalesced. If zero, 100 ms.
@@ -126,6 +133,15 @@ type UserConfig struct {
 	CacheTime time.Duration
 	// Subscribe asks for pushed updates of cached pools (S bit).
 	Subscribe bool
+	// Policy says how elements are chosen from the cache, which then asks for the
+	// whole pool (as far as a registrar tells it: 128 elements of most). If nil, by
+	// the pool's policy. Sessions that share a host and this value share what the
+	// policy keeps. It needs a CacheTime, and is not to be changed.
+	Policy *engine.ChainConfig
+	// Attributes are what the user says of its requests, for selection policies
+	// written for this module. Other registrars skip them. There may be 32, with
+	// names of up to 64 bytes and values of up to 256, and 1 KiB in all.
+	Attributes map[string]string
 
 	// ConnectTimeout is how long an element may take to accept an
 	// association. If zero, 7.5 s.

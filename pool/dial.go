@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"time"
 
 	rserpool "github.com/rspool/rspool"
@@ -30,6 +32,7 @@ func Dial(ctx context.Context, handle rserpool.Handle, cfg *UserConfig) (*Sessio
 		c = *cfg
 	}
 	c.setDefaults()
+	c.Attributes = maps.Clone(c.Attributes)
 	fail := func(err error) (*Session, error) {
 		return nil, &Error{Op: "dial", Handle: handle, Err: err}
 	}
@@ -38,6 +41,9 @@ func Dial(ctx context.Context, handle rserpool.Handle, cfg *UserConfig) (*Sessio
 		limit = c.Host.cfg.MaxHandleLength
 	}
 	if err := rserpool.CheckHandle(handle, limit); err != nil {
+		return fail(err)
+	}
+	if err := c.check(); err != nil {
 		return fail(err)
 	}
 	h := c.Host
@@ -71,6 +77,24 @@ func (c *UserConfig) setDefaults() {
 	c.FailoverDelay = cmp.Or(c.FailoverDelay, 250*time.Millisecond)
 }
 
+// check reports what is wrong with the policy and the attributes.
+func (c *UserConfig) check() error {
+	if c.Policy != nil && len(c.Policy.Policies) == 0 {
+		return errors.New("the policy is empty: name one in UserConfig.Policy.Policies, or leave it nil")
+	}
+	if c.Policy != nil && c.CacheTime <= 0 {
+		return errors.New("a policy without a cache has nothing to choose from: set UserConfig.CacheTime")
+	}
+	tags := rserpool.Tags{}
+	for name, value := range c.Attributes {
+		tags[name] = value
+	}
+	if err := tags.Check(); err != nil {
+		return fmt.Errorf("attributes: %w", err)
+	}
+	return nil
+}
+
 // machineConfig is the configuration as the machine wants it.
 func (c *UserConfig) machineConfig(handle rserpool.Handle) user.SessionConfig {
 	m := user.SessionConfig{
@@ -78,6 +102,8 @@ func (c *UserConfig) machineConfig(handle rserpool.Handle) user.SessionConfig {
 		Items:           c.Items,
 		CacheTime:       c.CacheTime,
 		Subscribe:       c.Subscribe,
+		Policy:          c.Policy,
+		Attributes:      c.Attributes,
 		ConnectTimeout:  c.ConnectTimeout,
 		FailoverDelay:   c.FailoverDelay,
 		FailoverTimeout: c.FailoverTimeout,

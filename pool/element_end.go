@@ -48,7 +48,7 @@ func (e *elementEnd) greet() {
 // control sends a message on the control channel. One that is refused is lost.
 func (e *elementEnd) control(m asap.Message) {
 	if err := e.association.Send(transport.Message{PPID: asap.PPID, Payload: asap.Append(nil, m)}); err != nil {
-		e.listener.host.log.Debug("control message not sent", "handle", e.listener.handle, "message", m.Type(), "err", err)
+		e.listener.host.log.Debug("control message not sent", "handle", e.listener.handle, "message", m.Type(), "error", err)
 	}
 }
 
@@ -91,7 +91,7 @@ func (e *elementEnd) receiveControl(payload []byte) {
 		err = errors.New("a second cookie echo")
 	}
 	if err != nil {
-		l.host.log.Warn("session ended", "handle", l.handle, "element", l.id, "user", e.association.Remote().String(), "err", err)
+		l.host.log.Warn("session ended", "handle", l.handle, "element", l.id, "user", e.association.Remote().String(), "error", err)
 		e.association.Abort("cookie echo refused")
 		return
 	}

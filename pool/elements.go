@@ -59,7 +59,7 @@ func (h *Host) performElements(e machine.Effect) {
 			h.log.Warn("registration has run out, registering again", "handle", r.handle, "element", r.id)
 		}
 	case element.Reported:
-		h.log.Warn("registrar reports an error", "association", e.Association, "err", e.Err)
+		h.log.Warn("registrar reports an error", "association", e.Association, "error", e.Err)
 	}
 }
 
@@ -82,7 +82,7 @@ func (r *Registration) registered(e element.Registered) {
 		h.log.Warn("registrar has changed the registration", "handle", r.handle, "element", r.id, "warning", e.Warning)
 	}
 	if e.First {
-		h.log.Info("element registered", "handle", r.handle, "element", r.id, "policy", r.policy.Type, "registrar", h.home.Registrar)
+		h.log.Info("element registered", "handle", r.handle, "element", r.id, "policy", r.policy.Type, "registrar", homeName(h.home))
 		r.answer(nil)
 	}
 }
@@ -96,7 +96,7 @@ func (r *Registration) refused(e element.Refused) {
 		return
 	}
 	r.status.Registered, r.status.Err = false, err
-	r.host.log.Error("re-registration refused", "handle", r.handle, "element", r.id, "err", e.Err)
+	r.host.log.Error("re-registration refused", "handle", r.handle, "element", r.id, "error", e.Err)
 }
 
 // remedies say what to do about a refusal.

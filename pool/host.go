@@ -140,7 +140,7 @@ func newRand() *rand.Rand { return rand.New(rand.NewPCG(rand.Uint64(), rand.Uint
 func (h *Host) listenForAnnouncements() error {
 	fail := func(err error) error {
 		if len(h.cfg.Registrars) > 0 {
-			h.log.Warn("announcements are not heard", "group", h.cfg.AnnounceGroup, "err", err)
+			h.log.Warn("announcements are not heard", "group", h.cfg.AnnounceGroup, "error", err)
 			return nil
 		}
 		return fmt.Errorf("listen for announcements: %w (or name registrars in Registrars)", err)
@@ -222,7 +222,7 @@ func (h *Host) close() error {
 // note logs why something could not be ended in order.
 func (h *Host) note(err error) {
 	if err != nil {
-		h.log.Warn("not closed in order", "err", err)
+		h.log.Warn("not closed in order", "error", err)
 	}
 }
 

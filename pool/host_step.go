@@ -17,10 +17,9 @@ type role struct {
 	accepts func(messageType uint8) bool
 	// perform does what only the role knows; it is called with Host.mu held and
 	// does not block. What it hands to Host.step is handled after it returns.
-	perform  func(machine.Effect)
-	deadline time.Time // when timer fires, zero: it does not
-	timer    *time.Timer
-	stopped  bool
+	perform func(machine.Effect)
+	alarm   alarm
+	stopped bool
 }
 
 // pending is an input that waits for its turn.
@@ -32,20 +31,19 @@ type pending struct {
 // addRole lets a machine take part. The caller holds mu.
 func (h *Host) addRole(m machine.Machine, accepts func(uint8) bool, perform func(machine.Effect)) *role {
 	r := &role{machine: m, accepts: accepts, perform: perform}
-	r.timer = time.AfterFunc(time.Hour, func() {
+	r.alarm = newAlarm(func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		r.deadline = time.Time{}
+		r.alarm.at = time.Time{}
 		h.step(r, &machine.Tick{})
 	})
-	r.timer.Stop()
 	return r
 }
 
 // stop keeps the machine from being called again.
 func (r *role) stop() {
 	r.stopped = true
-	r.timer.Stop()
+	r.alarm.stop()
 }
 
 // handle is step for callers that do not hold mu.
@@ -71,25 +69,21 @@ func (h *Host) step(r *role, in machine.Input) {
 		for _, e := range r.machine.Step(time.Now(), h.inputs[i].in) {
 			h.perform(r, e)
 		}
-		r.arm()
+		r.alarm.set(r.machine.Deadline())
 	}
 	clear(h.inputs)
 	h.inputs = h.inputs[:0]
 	h.stepping = false
 }
 
-// arm sets the timer for the machine's deadline.
-func (r *role) arm() {
-	d := r.machine.Deadline()
-	if d.Equal(r.deadline) {
-		return
+// homeName is how logs call the home registrar: by its identifier, or by its
+// address until it has told the identifier, which only announcements and
+// keep-alives do.
+func homeName(home machine.HomeUp) string {
+	if home.Registrar == 0 {
+		return home.Remote.String()
 	}
-	r.deadline = d
-	if d.IsZero() {
-		r.timer.Stop()
-		return
-	}
-	r.timer.Reset(max(0, time.Until(d)))
+	return home.Registrar.String()
 }
 
 // perform does what all machines may ask for, and leaves the rest to the role.
@@ -121,7 +115,7 @@ func (h *Host) perform(r *role, e machine.Effect) {
 		h.home = e
 		h.unconfirm()
 		h.tally.found.Add(1)
-		h.log.Info("registrar found", "registrar", e.Registrar, "address", e.Remote.String(), "association", e.Association, "claimed", e.Adopted)
+		h.log.Info("registrar found", "registrar", homeName(e), "address", e.Remote.String(), "association", e.Association, "claimed", e.Adopted)
 		for _, o := range h.roles {
 			h.step(o, &e)
 		}

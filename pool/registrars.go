@@ -104,7 +104,7 @@ func (h *Host) resolve(ctx context.Context, names []registrarName) []transport.A
 			ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", n.host)
 			if err != nil {
 				if ctx.Err() == nil {
-					h.log.Warn("registrar's name is not found", "name", n.host, "err", err)
+					h.log.Warn("registrar's name is not found", "name", n.host, "error", err)
 				}
 				continue
 			}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"time"
 
@@ -99,6 +100,10 @@ func (c *ElementConfig) complete(handle rserpool.Handle) (*ElementConfig, error)
 	if n := len(c.CookieKey); n > 0 && n < minCookieKey {
 		return c, fmt.Errorf("the cookie key has %d bytes: use %d or more", n, minCookieKey)
 	}
+	if err := c.Tags.Check(); err != nil {
+		return c, err
+	}
+	c.Tags = maps.Clone(c.Tags)
 	c.setTimes(dialect)
 	c.Policy.Type = cmp.Or(c.Policy.Type, rserpool.RoundRobin)
 	c.MaxRegisterAttempts = cmp.Or(c.MaxRegisterAttempts, 2)
@@ -176,7 +181,7 @@ func (r *Registration) ask(c *ElementConfig, t rserpool.Transport) {
 	h.step(h.elements.role, &element.Register{
 		Ticket:            r.ticket,
 		Handle:            r.handle,
-		Element:           rserpool.Element{ID: r.id, UserTransport: t, Policy: r.policy},
+		Element:           rserpool.Element{ID: r.id, UserTransport: t, Policy: r.policy, Tags: c.Tags},
 		Life:              c.Life,
 		Reregister:        c.Reregister,
 		RegisterTimeout:   c.RegisterTimeout,

@@ -2,6 +2,7 @@ package pool
 
 import (
 	"context"
+	"errors"
 	"iter"
 
 	rserpool "github.com/rspool/rspool"
@@ -74,7 +75,7 @@ func Watch(ctx context.Context, h *Host, handle rserpool.Handle) iter.Seq2[Resol
 			select {
 			case a := <-news:
 				r, err := h.resolution(handle, a)
-				if !yield(r, err) || a.Err == ErrClosed {
+				if !yield(r, err) || errors.Is(a.Err, ErrClosed) {
 					return
 				}
 			case <-ctx.Done():

@@ -1,8 +1,10 @@
 package pool
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	rserpool "github.com/rspool/rspool"
@@ -58,6 +60,7 @@ func (h *Host) addResolver() {
 		MaxHandleLength: h.cfg.MaxHandleLength,
 		Policies:        selection,
 		Rand:            newRand(),
+		Run:             func(c *user.Call) { h.handle(r.role, c) },
 	})
 	accepts := func(t uint8) bool {
 		return asap.Type(t) == asap.TypeHandleResolutionResponse || asap.Type(t) == asap.TypeError
@@ -70,6 +73,10 @@ func (h *Host) addResolver() {
 func (h *Host) performResolver(e machine.Effect) {
 	if e, ok := e.(user.Report); ok {
 		h.log.Info("element is reported as unreachable", "handle", e.Handle, "element", e.Element)
+		return
+	}
+	if e, ok := e.(user.PolicyEvent); ok {
+		h.logPolicy(e)
 		return
 	}
 	a, ok := e.(user.Resolved)
@@ -85,6 +92,22 @@ func (h *Host) performResolver(e machine.Effect) {
 		delete(h.resolver.asked, a.Ticket)
 	}
 	q.answer(a)
+}
+
+// logPolicy says what became of a policy of the cache.
+func (h *Host) logPolicy(e user.PolicyEvent) {
+	level := slog.LevelWarn
+	if e.Kind == engine.PolicyReturned || e.Kind == engine.PolicyTried {
+		level = slog.LevelInfo
+	}
+	attrs := []any{"handle", e.Handle, "policy", e.Policy.Name, "version", e.Policy.Version}
+	if e.Next != "" {
+		attrs = append(attrs, "next", e.Next)
+	}
+	if e.Reason != nil {
+		attrs = append(attrs, "reason", e.Reason)
+	}
+	h.log.Log(context.Background(), level, e.Kind.String(), attrs...)
 }
 
 // ask hands an input to the resolver, which in makes of a ticket. The answers are
@@ -119,6 +142,7 @@ func (h *Host) unask(t machine.Ticket) {
 func (h *Host) closeResolver() {
 	r := &h.resolver
 	r.closed = true
+	r.machine.Close()
 	for t, q := range r.asked {
 		delete(r.asked, t)
 		q.answer(user.Resolved{Ticket: t, Err: ErrClosed})

@@ -2,6 +2,7 @@ package pool
 
 import (
 	"errors"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -9,7 +10,9 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	rserpool "github.com/rspool/rspool"
+	"github.com/rspool/rspool/internal/machine"
 	"github.com/rspool/rspool/internal/status"
+	"github.com/rspool/rspool/internal/transport"
 )
 
 // snapshot returns what a host tells of itself, without what the transport and
@@ -122,4 +125,22 @@ func TestReadinessFollowsTheRegistrar(t *testing.T) {
 			t.Errorf("after Close: %v, want ErrClosed", err)
 		}
 	})
+}
+
+func TestHomeIsNamedByItsAddressUntilItTellsItsIdentifier(t *testing.T) {
+	at := transport.Address{IPs: []netip.Addr{netip.MustParseAddr("192.0.2.1")}, Port: 3863, UDPPort: 40001}
+	for _, tt := range []struct {
+		name string
+		home machine.HomeUp
+		want string
+	}{
+		{"unknown", machine.HomeUp{Remote: at}, "192.0.2.1:3863@40001"},
+		{"known", machine.HomeUp{Remote: at, Registrar: 0x2f1a93c4}, "0x2f1a93c4"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := homeName(tt.home); got != tt.want {
+				t.Errorf("got %s, want %s", got, tt.want)
+			}
+		})
+	}
 }

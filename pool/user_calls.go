@@ -28,16 +28,21 @@ func (u *userEnd) send(ctx context.Context, m transport.Message) error {
 			}
 			return nil
 		}
-		changed := u.changed
-		u.waiters++
-		u.mu.Unlock()
-		select {
-		case <-changed:
-		case <-ctx.Done():
-		}
-		u.mu.Lock()
-		u.waiters--
+		u.wait(ctx)
 	}
+}
+
+// wait gives up mu until a sender should look again, or the context ends.
+func (u *userEnd) wait(ctx context.Context) {
+	changed := u.changed
+	u.waiters++
+	u.mu.Unlock()
+	select {
+	case <-changed:
+	case <-ctx.Done():
+	}
+	u.mu.Lock()
+	u.waiters--
 }
 
 // saveCookie implements end.
@@ -112,15 +117,7 @@ func (u *userEnd) finish(ctx context.Context) {
 	defer close(u.closed)
 	u.mu.Lock()
 	for u.machine.Connected() && u.machine.Queued() > 0 && ctx.Err() == nil {
-		changed := u.changed
-		u.waiters++
-		u.mu.Unlock()
-		select {
-		case <-changed:
-		case <-ctx.Done():
-		}
-		u.mu.Lock()
-		u.waiters--
+		u.wait(ctx)
 	}
 	u.step(&user.Close{})
 	u.session.inbox.finish(ErrClosed, true)
@@ -134,7 +131,7 @@ func (u *userEnd) finish(ctx context.Context) {
 	}
 	u.mu.Lock()
 	u.drop()
-	u.timer.Stop()
+	u.alarm.stop()
 	u.mu.Unlock()
 	u.work.Wait()
 	u.host.dropPart(u.session)

@@ -26,8 +26,7 @@ type userEnd struct {
 	machine  *user.Session
 	inputs   []machine.Input
 	stepping bool
-	deadline time.Time
-	timer    *time.Timer
+	alarm    alarm
 	link     *userLink      // the association, or the attempt at one; nil without
 	question machine.Ticket // the host's, of the last resolution
 	answered *sync.Once     // done when the host has answered it, or never will
@@ -51,8 +50,7 @@ func newUserEnd(s *Session, h *Host, c UserConfig) *userEnd {
 		changed:   make(chan struct{}),
 		machine:   user.NewSession(c.machineConfig(s.handle)),
 	}
-	u.timer = time.AfterFunc(time.Hour, func() { u.input(&machine.Tick{}) })
-	u.timer.Stop()
+	u.alarm = newAlarm(func() { u.input(&machine.Tick{}) })
 	return u
 }
 
@@ -79,22 +77,8 @@ func (u *userEnd) step(in machine.Input) {
 	clear(u.inputs)
 	u.inputs, u.stepping = u.inputs[:0], false
 	u.pump()
-	u.arm()
+	u.alarm.set(u.machine.Deadline())
 	u.wake()
-}
-
-// arm sets the timer for the machine's deadline.
-func (u *userEnd) arm() {
-	d := u.machine.Deadline()
-	if d.Equal(u.deadline) {
-		return
-	}
-	u.deadline = d
-	if d.IsZero() {
-		u.timer.Stop()
-		return
-	}
-	u.timer.Reset(max(0, time.Until(d)))
 }
 
 func (u *userEnd) perform(e machine.Effect) {
@@ -195,7 +179,7 @@ func (u *userEnd) end(err error) {
 	case err == nil:
 		u.err = ErrClosed
 	case errors.Is(err, user.ErrLost):
-		u.err = fmt.Errorf("%w (%s)", ErrLost, err)
+		u.err = fmt.Errorf("%w (%w)", ErrLost, err)
 	default:
 		u.err = u.host.explain(err)
 	}

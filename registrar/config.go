@@ -2,6 +2,7 @@ package registrar
 
 import (
 	"log/slog"
+	"net/netip"
 	"time"
 
 	rserpool "github.com/rspool/rspool"
@@ -92,12 +93,30 @@ type PoolConfig struct {
 	// Policy names the selection policy. If empty, the one that the pool's
 	// first element registers.
 	Policy string
+	// Fallback names the policies that follow it where it fails, in this order.
+	// Behind them comes round robin unless the last one is built in.
+	Fallback []string
+	// WhenNone says what happens to a request for which nobody is eligible.
+	WhenNone engine.WhenNone
+	// Breaker says when the next policy takes over, and for how long.
+	Breaker engine.Breaker
+	// Shadow names a policy that is asked about a share of the selections as well,
+	// from 0 to 1, without its answers being used; differing ones are counted. If
+	// empty, there is none.
+	Shadow       string
+	ShadowSample float64
 	// WirePolicy is the policy type that elements must register and that
 	// users are told. If zero, that of the pool's first element.
 	WirePolicy rserpool.PolicyType
 	// MaxItems, MaxIncrement and MaxElements override those of Config where
 	// they are not zero.
 	MaxItems, MaxIncrement, MaxElements int
+	// Tags are given to elements by their addresses, for policies to go by, and
+	// Requests are attributes of requests by the user's address. Of prefixes that
+	// hold an address all apply, longer ones win, and all win over what elements
+	// and users say themselves. Tags are strings, float64 or bool.
+	Tags     map[netip.Prefix]rserpool.Tags
+	Requests map[netip.Prefix]map[string]string
 }
 
 // AnnounceConfig describes server announcements (RFC 5352, Section 3.6).

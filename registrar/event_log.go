@@ -33,9 +33,14 @@ func newEventLog(l *slog.Logger) *eventLog {
 // levelOf is how important what was observed is.
 func levelOf(o *role.Observed) slog.Level {
 	switch o.Event {
-	case role.ElementJoined, role.ElementMoved:
+	case role.ElementJoined:
 		return slog.LevelDebug
-	case role.PoolCreated, role.PoolEmptied, role.InSync, role.PeerFound, role.PeerRevived, role.PeerDisagrees,
+	case role.ElementMoved:
+		if o.Detail == "" {
+			return slog.LevelDebug
+		}
+	case role.PoolCreated, role.PoolEmptied, role.PolicyTried, role.PolicyReturned, role.PoolTooLarge,
+		role.InSync, role.PeerFound, role.PeerRevived, role.PeerDisagrees,
 		role.TakeoverBegun, role.TakeoverByPeer:
 		return slog.LevelInfo
 	case role.ElementLeft:
@@ -67,6 +72,18 @@ func (l *eventLog) observed(o *role.Observed) {
 	}
 	if o.Association != 0 {
 		attrs = append(attrs, "association", uint64(o.Association))
+	}
+	if o.Policy != "" {
+		attrs = append(attrs, "policy", o.Policy)
+	}
+	if o.Version != "" {
+		attrs = append(attrs, "version", o.Version)
+	}
+	if o.Hash != "" {
+		attrs = append(attrs, "sha256", o.Hash)
+	}
+	if o.Next != "" {
+		attrs = append(attrs, "next", o.Next)
 	}
 	if o.Peer != 0 {
 		attrs = append(attrs, "peer", o.Peer)

@@ -1,14 +1,11 @@
 package registrar
 
 import (
-	"cmp"
 	"fmt"
 	"net/netip"
 
 	rserpool "github.com/rspool/rspool"
-	"github.com/rspool/rspool/engine"
 	"github.com/rspool/rspool/internal/asap"
-	"github.com/rspool/rspool/internal/handlespace"
 	"github.com/rspool/rspool/internal/machine"
 	"github.com/rspool/rspool/internal/transport"
 	"github.com/rspool/rspool/internal/transport/udp"
@@ -86,34 +83,4 @@ func (r *Registrar) announced() transport.Address {
 		a.IPs, a.Port = local.IPs, local.Port
 	}
 	return a
-}
-
-// poolOptions returns what the configuration says about the pool of a handle.
-func poolOptions(pools []PoolConfig, maxIncrement int, policies *engine.Registry) (func(rserpool.Handle) handlespace.Options, error) {
-	var patterns handlespace.Patterns[handlespace.Options]
-	for _, p := range pools {
-		o := handlespace.Options{
-			WirePolicy:   p.WirePolicy,
-			MaxIncrement: cmp.Or(p.MaxIncrement, maxIncrement),
-			MaxItems:     p.MaxItems,
-			MaxElements:  p.MaxElements,
-		}
-		if p.Policy != "" {
-			policy, err := policies.Find(p.Policy)
-			if err != nil {
-				return nil, fmt.Errorf("pool %q: %w", p.Pattern, err)
-			}
-			o.Policy = policy
-		}
-		if err := patterns.Add(p.Pattern, o); err != nil {
-			return nil, err
-		}
-	}
-	rest := handlespace.Options{MaxIncrement: maxIncrement}
-	return func(h rserpool.Handle) handlespace.Options {
-		if o, ok := patterns.Find(h); ok {
-			return o
-		}
-		return rest
-	}, nil
 }

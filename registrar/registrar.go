@@ -60,6 +60,12 @@ type Registrar struct {
 	armed        time.Time // when timer fires, zero: it does not
 
 	close sync.Once
+
+	// reconfigure guards what follows, and is never taken with mu held.
+	reconfigure  sync.Mutex
+	present      selection
+	former       *selection // before the last change, nil if there was none
+	maxIncrement int
 }
 
 // drainTime bounds how long associations may take to close in order.
@@ -82,6 +88,7 @@ func New(cfg Config) (*Registrar, error) {
 		dials:        map[machine.AssociationID]machine.Ticket{},
 		handover:     handoverTime(&cfg.ENRP),
 		empty:        make(chan struct{}),
+		maxIncrement: cfg.MaxIncrement,
 	}
 	for r.id == 0 {
 		r.id = rserpool.RegistrarID(rand.Uint32())
@@ -94,6 +101,7 @@ func New(cfg Config) (*Registrar, error) {
 	if err != nil {
 		return nil, fmt.Errorf("registrar: %w", err)
 	}
+	r.present = selection{policies, cfg.Pools}
 	r.mu.Lock() // peers that are quick wait until the machine is there
 	if err = r.open(&cfg); err == nil {
 		err = r.start(&cfg, policies, options)
@@ -107,7 +115,7 @@ func New(cfg Config) (*Registrar, error) {
 }
 
 // start makes the machine. What it asks for at first is done by the first step.
-func (r *Registrar) start(cfg *Config, policies *engine.Registry, options func(rserpool.Handle) handlespace.Options) error {
+func (r *Registrar) start(cfg *Config, policies *engine.Registry, options func(rserpool.Handle) *handlespace.Options) error {
 	scope, err := r.scope(cfg)
 	if err != nil {
 		return err
@@ -138,6 +146,7 @@ func (r *Registrar) start(cfg *Config, policies *engine.Registry, options func(r
 		Scope:             scope,
 		Policies:          policies,
 		Pool:              options,
+		Run:               r.run,
 	}, r.started)
 	return nil
 }
@@ -244,6 +253,11 @@ func (r *Registrar) shut() error {
 	}
 	if r.owned && r.door != nil {
 		err = errors.Join(err, r.door.Close())
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.machine != nil {
+		r.machine.Close()
 	}
 	return err
 }

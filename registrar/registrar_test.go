@@ -299,7 +299,7 @@ func TestStatusPages(t *testing.T) {
 		}
 		e := s.Pools[0].Elements[2]
 		half := 0.5
-		want := status.Element{ID: 3, Home: 0x0a, Transport: "sctp 192.0.2.10:5001", Load: &half, Association: e.Association, Reports: 1,
+		want := status.Element{ID: 3, Home: 0x0a, Transport: "sctp 192.0.2.10:5001", Load: &half, Association: e.Association, Reports: 1, Failures: 1,
 			Registered: e.Registered, Updated: e.Registered, Heard: e.Heard, Expires: e.Registered.Add(time.Hour)}
 		if diff := cmp.Diff(want, e); diff != "" {
 			t.Errorf("element (-want +got):\n%s", diff)

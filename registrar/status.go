@@ -74,6 +74,7 @@ func (r *Registrar) snapshot(q status.Query) *status.Registrar {
 	for _, p := range m.Peers(q.AssociationLimit()) {
 		s.Associations = append(s.Associations, associationOf(p))
 	}
+	s.Policies = policiesOf(space)
 	s.Pools, s.Next = poolsOf(space, q)
 	return s
 }
@@ -134,6 +135,9 @@ func poolOf(p *handlespace.Pool, e *handlespace.Entry) status.Pool {
 	if name := p.Policy().Describe().Name; name != s.Policy {
 		s.Selection = name
 	}
+	if p.Chained() {
+		s.Policies, s.Shadow = chainStatus(p.Status())
+	}
 	return s
 }
 
@@ -150,6 +154,8 @@ func elementOf(e *handlespace.Entry) status.Element {
 		Heard:       t.Heard,
 		Reports:     t.Reports,
 		Selections:  e.SelectionsTotal(),
+		Failures:    e.Failures(),
+		Tags:        e.Tags(),
 	}
 	fields, _ := el.Policy.Type.Fields()
 	for _, f := range fields {

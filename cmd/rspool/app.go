@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -58,6 +59,7 @@ func (a *app) addGlobalFlags(root *cobra.Command) {
 	f.Var(&choice{&a.logLevel, []string{"debug", "info", "warn", "error"}}, "log-level", "least `LEVEL` to log: debug, info, warn or error (default info)")
 	f.Var(&choice{&a.logFormat, []string{"text", "json"}}, "log-format", "`FORMAT` of the log: text or json (default text)")
 	f.VarP(&choice{&a.output, []string{textOutput, jsonOutput}}, "output", "o", "`FORMAT` of results and errors: text or json")
+	f.Lookup("output").DefValue = textOutput // whatever the command line says, which is known already
 	for _, name := range []string{"output", "log-level", "log-format"} {
 		words := f.Lookup(name).Value.(*choice).allowed
 		must(root.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)))
@@ -99,7 +101,7 @@ func (a *app) group(use, short, example string, commands ...*cobra.Command) *cob
 			if len(args) > 0 {
 				return a.unknownCommand(cmd, args[0])
 			}
-			return misusef("%s: what: %s? See %s --help", cmd.CommandPath(), strings.Join(commandNames(cmd), ", "), cmd.CommandPath())
+			return misusef("%s: what: %s? See %s --help", place(cmd), strings.Join(commandNames(cmd), ", "), cmd.CommandPath())
 		},
 	}
 	g.AddCommand(commands...)
@@ -113,7 +115,7 @@ func arguments(names ...string) cobra.PositionalArgs {
 		for i, name := range names {
 			if strings.HasSuffix(strings.TrimSuffix(name, "]"), "...") {
 				if i >= len(args) && !strings.HasPrefix(name, "[") {
-					return fmt.Errorf("%s: %s is missing; see %s --help", cmd.CommandPath(), strings.TrimSuffix(name, "..."), cmd.CommandPath())
+					return fmt.Errorf("%s: %s is missing; see %s --help", place(cmd), strings.TrimSuffix(name, "..."), cmd.CommandPath())
 				}
 				return nil
 			}
@@ -121,11 +123,11 @@ func arguments(names ...string) cobra.PositionalArgs {
 				if strings.HasPrefix(name, "[") {
 					return nil
 				}
-				return fmt.Errorf("%s: %s is missing; see %s --help", cmd.CommandPath(), name, cmd.CommandPath())
+				return fmt.Errorf("%s: %s is missing; see %s --help", place(cmd), name, cmd.CommandPath())
 			}
 		}
 		if len(args) > len(names) {
-			return fmt.Errorf("%s: unexpected argument %q; see %s --help", cmd.CommandPath(), args[len(names)], cmd.CommandPath())
+			return fmt.Errorf("%s: unexpected argument %q; see %s --help", place(cmd), args[len(names)], cmd.CommandPath())
 		}
 		return nil
 	}
@@ -163,7 +165,22 @@ func (a *app) flagError(cmd *cobra.Command, err error) error {
 			hint = fmt.Sprintf("did you mean --%s?", n)
 		}
 	}
-	return misusef("%s: %v; %s", cmd.CommandPath(), err, hint)
+	var bad *pflag.InvalidValueError
+	if errors.As(err, &bad) {
+		why := bad.Unwrap()
+		var number *strconv.NumError
+		if errors.As(why, &number) {
+			why = number.Err // without the name of the function that says so
+		}
+		return misusef("%s: --%s %q: %w; %s", place(cmd), bad.GetFlag().Name, bad.GetValue(), why, hint)
+	}
+	return misusef("%s: %v; %s", place(cmd), err, hint)
+}
+
+// place returns a command's path below the program, whose name every error has in
+// front of it already.
+func place(cmd *cobra.Command) string {
+	return strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")
 }
 
 func commandNames(cmd *cobra.Command) []string {

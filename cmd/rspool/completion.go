@@ -26,7 +26,7 @@ values. SHELL is bash, zsh, fish or powershell.`,
 			case "powershell":
 				return root.GenPowerShellCompletionWithDesc(a.stdout)
 			}
-			return misusef("%s: unknown shell %q; want one of bash, zsh, fish, powershell", cmd.CommandPath(), args[0])
+			return misusef("%s: unknown shell %q; want one of bash, zsh, fish, powershell", place(cmd), args[0])
 		},
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -13,12 +14,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rspool/rspool/config"
+	"github.com/rspool/rspool/internal/policies"
+	"github.com/rspool/rspool/plugins"
 )
 
 func newConfigCommand(a *app) *cobra.Command {
 	return a.group("config", "Write, check and show configuration files",
 		"  rspool config init rspool.hcl\n  rspool config check rspool.hcl",
-		newConfigInitCommand(a), newConfigCheckCommand(a), newConfigFmtCommand(a), newConfigShowCommand(a))
+		newConfigInitCommand(a), newConfigCheckCommand(a), newConfigFmtCommand(a), newConfigShowCommand(a),
+		newConfigSchemaCommand(a), newConfigDiffCommand(a))
 }
 
 func newConfigInitCommand(a *app) *cobra.Command {
@@ -70,20 +74,28 @@ func writeNew(path string, text []byte, force bool) error {
 }
 
 func newConfigCheckCommand(a *app) *cobra.Command {
-	return &cobra.Command{
+	var deep bool
+	cmd := &cobra.Command{
 		Use:   "check [FILE...]",
 		Short: "Check configuration files without starting anything",
 		Long: `check reads files and folders as the daemons do, together with those of --config,
-and says what is wrong, where, and what to do about it. Nothing is started.`,
-		Example: "  rspool config check rspool.hcl\n  rspool config check /etc/rspool\n  rspool --config rspool.hcl config check -o json",
+and says what is wrong, where, and what to do about it. Scripts of policies are
+loaded and run their own tests; programs of plugins are compared with their checksums.
+
+With --deep, plugins are started for a moment, and the config blocks of their policies
+compared with what they say of themselves. Without it nothing is started.`,
+		Example: "  rspool config check rspool.hcl\n  rspool config check --deep /etc/rspool\n  rspool --config rspool.hcl config check -o json",
 		Args:    arguments("[FILE...]"),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			a.configPaths = append(a.configPaths, args...)
 			if len(a.configPaths) == 0 {
 				return misusef("rspool config check: name a file or folder; write one with rspool config init")
 			}
 			c, err := a.settings()
 			if err != nil {
+				return err
+			}
+			if err := a.checkBeyondFiles(cmd.Context(), c, deep); err != nil {
 				return err
 			}
 			result := struct {
@@ -96,6 +108,33 @@ and says what is wrong, where, and what to do about it. Nothing is started.`,
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&deep, "deep", false, "start plugins for a moment, to check their configuration")
+	return cmd
+}
+
+// checkBeyondFiles checks what the files refer to: scripts and plugins.
+func (a *app) checkBeyondFiles(ctx context.Context, c *config.Config, deep bool) error {
+	if err := c.Compile(nil); err != nil {
+		return err
+	}
+	var err error
+	for i := range c.Policies {
+		if p := &c.Policies[i]; p.Kind == config.Lua {
+			if _, failed := policies.Test(p.Program); failed != nil {
+				err = c.Refuse(err, p.Reference(), "Script fails its tests", config.Sentence(failed))
+			}
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if !deep {
+		return c.CheckPrograms()
+	}
+	return c.CheckPlugins(func(p *config.PluginConfig) (*plugins.Description, error) {
+		d, _, err := describePlugin(ctx, p.Config, a.quiet())
+		return &d, err
+	})
 }
 
 func newConfigShowCommand(a *app) *cobra.Command {

@@ -210,18 +210,22 @@ func TestDemoIsLeftRunningUntilItIsInterrupted(t *testing.T) {
 }
 
 func TestDemoTidiesUpWhenItIsInterrupted(t *testing.T) {
-	d := startDemo(t, "--capacity", "100")
-	d.until(t, "elements run as processes")
-	for range 2 { // an impatient person
-		if err := d.Process.Signal(syscall.SIGTERM); err != nil {
-			t.Fatal(err)
-		}
+	for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGHUP} { // the latter: the terminal was closed
+		t.Run(s.String(), func(t *testing.T) {
+			d := startDemo(t, "--capacity", "100")
+			d.until(t, "elements run as processes")
+			for range 2 { // an impatient person
+				if err := d.Process.Signal(s); err != nil {
+					t.Fatal(err)
+				}
+			}
+			code, remarks := d.finish(t)
+			if code != exitFailed || !strings.Contains(remarks, "interrupted") {
+				t.Errorf("exit code %d, want %d and the reason:\n%s", code, exitFailed, remarks)
+			}
+			d.checkNothingIsLeft(t)
+		})
 	}
-	code, remarks := d.finish(t)
-	if code != exitFailed || !strings.Contains(remarks, "interrupted") {
-		t.Errorf("exit code %d, want %d and the reason:\n%s", code, exitFailed, remarks)
-	}
-	d.checkNothingIsLeft(t)
 }
 
 func TestDemoTakesItsProcessesAlongWhenItIsKilled(t *testing.T) {

@@ -68,7 +68,9 @@ func (a *app) runElement(ctx context.Context, settings *config.Config, readyFile
 		log.Warn("element does not leave in order; the registrar will notice, and sessions continue elsewhere", "error", err)
 	}
 	end()
-	_ = <-served // it ends because it was told to
+	if err := <-served; err != nil {
+		log.Debug("service has ended", "error", err) // it was told to
+	}
 	log.Info("element has left", "served", server)
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/rspool/rspool/config"
+	"github.com/rspool/rspool/internal/admin"
 )
 
 // The formats of -o.
@@ -47,6 +48,8 @@ func (a *app) remark(format string, args ...any) {
 func (a *app) printError(err error) {
 	var files *config.Error
 	isFiles := errors.As(err, &files)
+	var far *admin.Error
+	isFar := errors.As(err, &far)
 	switch {
 	case a.output == jsonOutput:
 		out := struct {
@@ -56,6 +59,8 @@ func (a *app) printError(err error) {
 		}{Error: err.Error(), Exit: exitCode(err)}
 		if isFiles {
 			out.Diagnostics = files.Diagnostics()
+		} else if isFar {
+			out.Diagnostics = far.Diagnostics
 		}
 		enc := json.NewEncoder(a.stderr)
 		enc.SetEscapeHTML(false)
@@ -66,6 +71,8 @@ func (a *app) printError(err error) {
 			columns = 78
 		}
 		_ = files.WriteText(a.stderr, uint(columns), isTerminal)
+	case isFar && far.Text != "":
+		fmt.Fprint(a.stderr, far.Text)
 	default:
 		fmt.Fprintf(a.stderr, "rspool: %v\n", err)
 	}

@@ -35,8 +35,11 @@ func (a *app) settings() (*config.Config, error) {
 }
 
 // logger returns the log of a process, which goes to the standard error.
-func (a *app) logger(c config.Log) *slog.Logger {
-	opt := &slog.HandlerOptions{Level: c.Level, AddSource: c.Source}
+func (a *app) logger(c config.Log) *slog.Logger { return a.loggerAt(c, c.Level) }
+
+// loggerAt is logger with a level that may change.
+func (a *app) loggerAt(c config.Log, level slog.Leveler) *slog.Logger {
+	opt := &slog.HandlerOptions{Level: level, AddSource: c.Source}
 	if c.Format == "json" {
 		return slog.New(slog.NewJSONHandler(a.stderr, opt))
 	}
@@ -75,10 +78,15 @@ func (a *app) untilSignal(ctx context.Context, log *slog.Logger) (c context.Cont
 	}
 }
 
-// untilInterrupt returns a context that ends at SIGINT or SIGTERM, for commands
-// that only look.
+// untilInterrupt returns a context that ends at SIGINT, at SIGTERM, or when the
+// terminal is closed (unless that is ignored, as under nohup): for commands of a
+// person that have something to tidy up.
 func untilInterrupt(ctx context.Context) (context.Context, context.CancelFunc) {
-	return signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	return signal.NotifyContext(ctx, signals...)
 }
 
 // telemetry serves source at address, if there is one, until stop is called. It
@@ -129,6 +137,7 @@ type readiness struct {
 	ENRP      string `json:"enrp,omitempty"`
 	Pool      string `json:"pool,omitempty"`
 	Telemetry string `json:"telemetry,omitempty"` // as HOST:PORT
+	Admin     string `json:"admin,omitempty"`     // file of the socket
 }
 
 // writeReady puts r at path in one step: who sees the file sees all of it.

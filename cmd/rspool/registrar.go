@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -13,6 +14,8 @@ import (
 
 	rserpool "github.com/rspool/rspool"
 	"github.com/rspool/rspool/config"
+	"github.com/rspool/rspool/internal/daemon"
+	"github.com/rspool/rspool/internal/policies"
 	"github.com/rspool/rspool/internal/status"
 	"github.com/rspool/rspool/registrar"
 )
@@ -20,7 +23,8 @@ import (
 func newRegistrarCommand(a *app) *cobra.Command {
 	return a.group("registrar", "Run a registrar and look into one",
 		"  rspool registrar run\n  rspool registrar status",
-		newRegistrarRunCommand(a), newRegistrarCheckCommand(a), newRegistrarStatusCommand(a), newRegistrarDrainCommand(a))
+		newRegistrarRunCommand(a), newRegistrarCheckCommand(a), newRegistrarStatusCommand(a), newRegistrarReloadCommand(a),
+		newRegistrarDrainCommand(a))
 }
 
 // registrarFlags are the essentials of a registrar's configuration.
@@ -94,20 +98,24 @@ configuration; flags win over them, and neither is needed.
 
 SIGTERM and SIGINT end it in order: it stops announcing, hands its elements over to
 other registrars where there are any, closes its associations, and exits with 0. A
-second one ends it at once. At SIGHUP it reads the
-configuration again and logs whether it is good; changes take effect at the next
-start.`,
+second one ends it at once.
+
+When a file of the configuration or a policy script changes, at SIGHUP, and at rspool
+registrar reload, it reads them again and takes the changes over: all of them, or none
+if anything is wrong. It logs for each attribute whether it is reloaded or needs a
+restart.`,
 		Example: `  rspool registrar run
   rspool registrar run --config /etc/rspool --log-format json
   rspool registrar run --listen 127.0.0.1 --asap-port any --udp-port any --announce=false --telemetry 127.0.0.1:0 --ready-file /run/rspool.ready`,
 		Args: arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.settings()
-			if err != nil {
-				return err
-			}
-			f.apply(cmd, c)
-			return a.runRegistrar(cmd.Context(), c, ready)
+			return a.runRegistrar(cmd.Context(), func() (*config.Config, error) {
+				c, err := a.settings()
+				if err == nil {
+					f.apply(cmd, c)
+				}
+				return c, err
+			}, ready)
 		},
 	}
 	f.add(cmd)
@@ -115,37 +123,41 @@ start.`,
 	return cmd
 }
 
-// runRegistrar serves until a signal, and says at ready where.
-func (a *app) runRegistrar(ctx context.Context, c *config.Config, ready string) error {
-	log := a.logger(c.Log)
-	cfg := c.Registrar.Config
-	cfg.Log = log
-	ctx, stop := a.untilSignal(ctx, log)
-	defer stop()
-	r, err := registrar.New(cfg)
+// runRegistrar serves until a signal, by the configuration that load reads, and says at
+// ready where.
+func (a *app) runRegistrar(ctx context.Context, load func() (*config.Config, error), ready string) error {
+	c, err := load()
 	if err != nil {
 		return err
 	}
+	level := new(slog.LevelVar)
+	level.Set(c.Log.Level)
+	log := a.loggerAt(c.Log, level)
+	ctx, stop := a.untilSignal(ctx, log)
+	defer stop()
+	d, err := daemon.New(ctx, daemon.Config{Load: load, Log: log, Level: level.Set})
 	ctx, leave := context.WithCancel(ctx)
 	defer leave()
-	telemetry, stopTelemetry, err := a.serveTelemetry(ctx, status.Config{Address: c.Telemetry.Listen, Source: r, Log: log, Drain: leave})
 	if err != nil {
-		_ = r.Close() // the first error counts
 		return err
+	}
+	r := d.Registrar()
+	telemetry, stopTelemetry, err := a.serveTelemetry(ctx, status.Config{Address: c.Telemetry.Listen, Source: d, Log: log, Drain: leave})
+	if err != nil {
+		return errors.Join(err, d.Close())
 	}
 	defer stopTelemetry()
 	log.Info("transport is chosen", "transport", "udp", "mode", orElse(c.Registrar.Transport, "auto"), "udp_port", r.Address().UDPPort)
-	if err := writeReady(ready, readiness{Role: "registrar", ID: r.ID().String(), ASAP: r.Address().String(), ENRP: enrpAddress(r), Telemetry: telemetry}); err != nil {
-		_ = r.Close()
-		return err
+	if err := writeReady(ready, readiness{Role: "registrar", ID: r.ID().String(), ASAP: r.Address().String(), ENRP: enrpAddress(r), Telemetry: telemetry, Admin: d.Admin()}); err != nil {
+		return errors.Join(err, d.Close())
 	}
-	defer a.checkAtHangUp(log)()
-	return r.Serve(ctx)
+	defer a.refreshAtHangUp(d)()
+	return d.Serve(ctx)
 }
 
-// checkAtHangUp reads the configuration again at each SIGHUP and logs whether it
-// is good, until stop is called. Without it, a hang-up would end the process.
-func (a *app) checkAtHangUp(log *slog.Logger) (stop func()) {
+// refreshAtHangUp reads the configuration again at each SIGHUP, until stop is called.
+// Without it, a hang-up would end the process.
+func (a *app) refreshAtHangUp(d *daemon.Daemon) (stop func()) {
 	if _, _, ok := terminal(a.stderr); ok {
 		return func() {} // the terminal has gone: end with it
 	}
@@ -155,11 +167,7 @@ func (a *app) checkAtHangUp(log *slog.Logger) (stop func()) {
 	go func() {
 		defer close(done)
 		for range signals {
-			if _, err := a.settings(); err != nil {
-				log.Error("configuration has errors; the running one stays", "error", err)
-				continue
-			}
-			log.Info("configuration is good; changes take effect at the next start", "files", a.configPaths)
+			d.Refresh()
 		}
 	}()
 	return func() {
@@ -192,8 +200,14 @@ says what they were. It fails where run would fail. Nothing is announced.`,
 }
 
 func (a *app) checkRegistrar(ctx context.Context, c *config.Config) error {
+	log := slog.New(slog.DiscardHandler)
+	set, err := policies.Open(ctx, c, log)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = set.Close() }() // they were only asked
 	cfg := c.Registrar.Config
-	cfg.Log = slog.New(slog.DiscardHandler)
+	cfg.Log, cfg.Policies = log, set.Registry()
 	cfg.Announce.Disabled = true
 	r, err := registrar.New(cfg)
 	if err != nil {

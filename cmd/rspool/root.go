@@ -43,6 +43,10 @@ the standard output, remarks and logs to the standard error.`,
 		newDecodeCommand(a),
 		newSimulateCommand(a),
 	)
+	addGroup(root, "choose", "Choose among elements:",
+		newPolicyCommand(a),
+		newPluginCommand(a),
+	)
 	addGroup(root, "else", "Configuration and help:",
 		newConfigCommand(a),
 		newCompletionCommand(a),

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/rspool/rspool/plugins/sdk"
 )
 
 // asCommand makes the test binary behave as rspool, for the scripts and for the
@@ -21,7 +23,26 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asCommand) != "" {
 		main()
 	}
-	testscript.Main(m, map[string]func(){"rspool": main})
+	testscript.Main(m, map[string]func(){"rspool": main, "rspool-policy-tester": servePlugin})
+}
+
+// servePlugin is a plugin for the scripts.
+func servePlugin() {
+	err := sdk.Serve(sdk.Plugin{
+		Name: "tester", Version: "1.2.0", Summary: "Tests commands.",
+		Policies: []sdk.Policy{{
+			Name: "by-load", Summary: "The least load, times a factor, first.", Needs: []sdk.Field{sdk.Load},
+			Config: []sdk.Attribute{{Name: "factor", Type: sdk.Number, Default: 1.0, Minimum: sdk.Bound(0), Help: "What loads are multiplied by."}},
+			Rank: func(p *sdk.Pool) (sdk.Ranker, error) {
+				factor := p.Config.Number("factor")
+				p.Log().Info("pool is followed", "factor", factor)
+				return sdk.RankFunc(func(e sdk.Element) sdk.Rank { return sdk.Rank{Key: e.Load * factor, Step: 0.01} }), nil
+			},
+		}},
+	})
+	if err != nil {
+		os.Exit(1)
+	}
 }
 
 func TestScripts(t *testing.T) {
@@ -31,7 +52,8 @@ func TestScripts(t *testing.T) {
 		UpdateScripts:       os.Getenv("RSPOOL_UPDATE_SCRIPTS") != "",
 		Setup: func(env *testscript.Env) error {
 			env.Setenv(asCommand, "1")
-			env.Setenv("GORACE", "atexit_sleep_ms=0") // not a second for each process
+			env.Setenv("RUNTIME_DIRECTORY", env.WorkDir+"/run") // for sockets
+			env.Setenv("GORACE", "atexit_sleep_ms=0")           // not a second for each process
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -120,7 +142,10 @@ func TestScriptsCoverTheCommands(t *testing.T) {
 	}
 	for _, command := range []string{
 		"element run fractal", "user fractal", "registrar run", "registrar check", "registrar status", "registrar drain", "space dump", "space watch", "space diff", "resolve", "top", "config init", "config check",
-		"config fmt", "config show", "completion", "man", "version", "help",
+		"config fmt", "config show", "config schema", "config diff", "registrar reload",
+		"policy list", "policy new", "policy check", "policy test", "policy bench", "policy fuzz", "policy explain", "policy try", "policy reload", "policy rollback",
+		"plugin scaffold", "plugin list", "plugin info", "plugin check", "plugin add", "plugin reload", "plugin logs", "plugin run", "plugin conformance", "plugin docs",
+		"completion", "man", "version", "help",
 	} {
 		if !strings.Contains(all.String(), "rspool "+command) {
 			t.Errorf("no script runs rspool %s", command)

@@ -14,6 +14,7 @@ import (
 
 	rserpool "github.com/rspool/rspool"
 	"github.com/rspool/rspool/internal/fractal"
+	"github.com/rspool/rspool/internal/policies"
 	"github.com/rspool/rspool/pool"
 )
 
@@ -80,6 +81,11 @@ func (u *userFractal) run(ctx context.Context, flags *pflag.FlagSet) (err error)
 	log := u.app.logger(settings.Log)
 	ctx, stop := u.app.untilSignal(ctx, log)
 	defer stop()
+	endPolicies, err := policies.OpenUser(ctx, settings, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, endPolicies()) }()
 	cfg := settings.User.UserConfig
 	u.host.apply(flags, &cfg.HostConfig)
 	cfg.HostConfig.Log = log
@@ -90,7 +96,7 @@ func (u *userFractal) run(ctx context.Context, flags *pflag.FlagSet) (err error)
 	defer u.app.userTelemetry(ctx, settings.Telemetry.Listen, cfg.Host, log)()
 
 	u.render.Handle, u.render.User, u.render.Log = cmp.Or(rserpool.Handle(u.pool), fractal.DefaultHandle), &cfg, log
-	// Sessions would wait for a pool to come into being; a person wants to know.
+	// Where there is no pool, a person wants to know before the gauge appears.
 	if _, err := pool.Resolve(ctx, cfg.Host, u.render.Handle, 1); err != nil {
 		return err
 	}

@@ -88,7 +88,10 @@ func viewHost(w io.Writer, s, last *status.Host) error {
 	r := rates{s.Uptime - last.Uptime}
 	home := "no registrar"
 	if s.RegistrarAddress != "" {
-		home = fmt.Sprintf("home %s at %s", s.RegistrarID, printable(s.RegistrarAddress))
+		home = "home at " + printable(s.RegistrarAddress)
+		if s.RegistrarID != 0 { // unknown until the registrar tells it
+			home = fmt.Sprintf("home %s at %s", s.RegistrarID, printable(s.RegistrarAddress))
+		}
 	}
 	fmt.Fprintf(w, "%s   up %s   %s   %s   %s\n", printable(s.Role), rough(s.Uptime), home,
 		count(len(s.Elements), "element"), count(s.Sessions, "session"))

@@ -2,6 +2,9 @@ registrar {
   id      = "0x2f1a93c4"
   dialect = "rfc"
 
+  policy_dir = "/etc/rspool/policies"
+  plugin_dir = "/usr/lib/rspool"
+
   transport {
     mode               = "udp"
     listen             = "192.0.2.1"
@@ -70,9 +73,34 @@ pool "Echo*" {
   max_elements  = 7
 }
 
+pool "web" {
+  policy    = "lua.energy"
+  fallback  = ["plugin.greenest", "least-used"]
+  when_none = "empty"
+  tags = {
+    "192.0.2.0/24"  = { site = "small", watts = 90, spot = true }
+    "2001:db8::/32" = { site = "big" }
+  }
+  attributes = {
+    "198.51.100.7" = { region = "eu" }
+  }
+
+  breaker {
+    errors   = 3
+    window   = "20s"
+    cooldown = "40s"
+  }
+
+  shadow {
+    policy = "builtin.random"
+    sample = 0.5
+  }
+}
+
 pool "*" {}
 
 element {
+  tags        = { site = "small", watts = 90 }
   pool        = "EchoPool"
   id          = "0x17"
   policy      = "least-used-degradation-dpf"
@@ -119,6 +147,9 @@ element {
 }
 
 user {
+  policy           = "lua.energy"
+  fallback         = ["random"]
+  attributes       = { region = "eu" }
   items            = 3
   cache_time       = "10s"
   subscribe        = true
@@ -136,4 +167,76 @@ log {
 
 telemetry {
   listen = "127.0.0.1:9100"
+}
+
+admin {
+  enabled = false
+  socket  = "/run/rspool/full.sock"
+}
+
+plugin "carbon" {
+  command         = "rspool-policy-carbon"
+  args            = ["--verbose"]
+  sha256          = "9d8a9d8a9d8a9d8a9d8a9d8a9d8a9d8a9d8a9d8a9d8a9d8a9d8a9d8a9d8a9D8A"
+  allow_unpinned  = true
+  protocol        = 1
+  version         = ">= 1.2, < 2"
+  user            = "nobody"
+  group           = "nogroup"
+  env             = { CARBON_ZONE = "DE" }
+  auto_mtls       = false
+  attach          = "unix:/tmp/plugin.sock"
+  start_timeout   = "1s"
+  stop_timeout    = "2s"
+  tick_interval   = "1s"
+  tick_timeout    = "3s"
+  rank_ttl        = "4s"
+  rank_grace      = "5s"
+  direct_deadline = "6ms"
+
+  restart {
+    backoff_min = "7ms"
+    backoff_max = "8s"
+    max_in_5m   = 9
+  }
+
+  limits {
+    address_space = "1GiB"
+    files         = 11
+    processes     = 12
+  }
+}
+
+policy "builtin" "least-used" {
+  config {}
+}
+
+policy "lua" "energy" {
+  source   = "energy.lua"
+  sha256   = "5f0c5f0c5f0c5f0c5f0c5f0c5f0c5f0c5f0c5f0c5f0c5f0c5f0c5f0c5f0c5f0c"
+  timezone = "Europe/Berlin"
+
+  config {
+    max_load = 0.85
+    sites    = ["a", "b"]
+    watts    = { a = 60, b = null }
+    name     = "x"
+    strict   = true
+  }
+
+  limits {
+    instructions      = 1000
+    load_instructions = 2000
+    memory            = "1MiB"
+    string            = "2KiB"
+  }
+}
+
+policy "plugin" "greenest" {
+  plugin = "carbon"
+  policy = "green"
+
+  config {
+    zones = [for z in ["DE", "FR"] : lower(z)]
+  }
 }

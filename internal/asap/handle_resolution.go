@@ -2,6 +2,8 @@ package asap
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	rserpool "github.com/rspool/rspool"
 	"github.com/rspool/rspool/internal/wire"
@@ -16,19 +18,22 @@ type HandleResolution struct {
 	// chooses, wire.AllItems for as many as it would give
 	// (draft-dreibholz-rserpool-asap-hropt).
 	Items uint32
+	// Attributes are what the user says of its request; private to this module, nil
+	// for most.
+	Attributes map[string]string
 }
 
 // Type returns TypeHandleResolution.
 func (m *HandleResolution) Type() Type { return TypeHandleResolution }
 
-func (m *HandleResolution) flags() uint8 { return flag(m.Subscribe, flagSubscribe) }
+func (m *HandleResolution) flags() uint8 { return wire.Flag(m.Subscribe, flagSubscribe) }
 
 func (m *HandleResolution) appendBody(b []byte) []byte {
 	b = wire.AppendHandle(b, m.Handle)
 	if m.Items != 0 {
 		b = wire.AppendItems(b, m.Items)
 	}
-	return b
+	return wire.AppendAttributes(b, m.Attributes)
 }
 
 func (m *HandleResolution) parseBody(c *wire.Cursor, flags uint8) {
@@ -38,6 +43,7 @@ func (m *HandleResolution) parseBody(c *wire.Cursor, flags uint8) {
 	if c.Next() == wire.HandleResolution {
 		m.Items = c.Items()
 	}
+	m.Attributes = c.Attributes()
 }
 
 // String returns the message in one line.
@@ -48,9 +54,13 @@ func (m *HandleResolution) String() string {
 	}
 	switch m.Items {
 	case 0:
-		return s
 	case wire.AllItems:
-		return s + " items=all"
+		s += " items=all"
+	default:
+		s += fmt.Sprintf(" items=%d", m.Items)
 	}
-	return s + fmt.Sprintf(" items=%d", m.Items)
+	for _, name := range slices.Sorted(maps.Keys(m.Attributes)) {
+		s += fmt.Sprintf(" %s=%q", name, m.Attributes[name])
+	}
+	return s
 }

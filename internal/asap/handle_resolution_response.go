@@ -22,7 +22,7 @@ type HandleResolutionResponse struct {
 // Type returns TypeHandleResolutionResponse.
 func (m *HandleResolutionResponse) Type() Type { return TypeHandleResolutionResponse }
 
-func (m *HandleResolutionResponse) flags() uint8 { return flag(m.Accepted, flagAccepted) }
+func (m *HandleResolutionResponse) flags() uint8 { return wire.Flag(m.Accepted, flagAccepted) }
 
 func (m *HandleResolutionResponse) appendBody(b []byte) []byte {
 	b = wire.AppendHandle(b, m.Handle)

@@ -23,7 +23,7 @@ type KeepAlive struct {
 // Type returns TypeKeepAlive.
 func (m *KeepAlive) Type() Type { return TypeKeepAlive }
 
-func (m *KeepAlive) flags() uint8 { return flag(m.Home, flagHome) }
+func (m *KeepAlive) flags() uint8 { return wire.Flag(m.Home, flagHome) }
 
 func (m *KeepAlive) appendBody(b []byte) []byte {
 	b = wire.AppendUint32(b, uint32(m.Sender))

@@ -1,8 +1,6 @@
 package asap
 
 import (
-	"encoding/hex"
-	"errors"
 	"net/netip"
 	"strings"
 	"testing"
@@ -13,15 +11,6 @@ import (
 	"github.com/rspool/rspool/internal/wire"
 	"github.com/rspool/rspool/internal/wire/wiretest"
 )
-
-func unhex(t testing.TB, digits string) []byte {
-	t.Helper()
-	b, err := hex.DecodeString(strings.ReplaceAll(digits, " ", ""))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
 
 var (
 	home    = rserpool.RegistrarID(0x0a000001)
@@ -82,6 +71,11 @@ func TestMessages(t *testing.T) {
 			"resolution of all", "0500 0018 " + handleHex + "803f 0008 ffffffff",
 			&HandleResolution{Handle: "EchoPool", Items: wire.AllItems},
 			"HandleResolution EchoPool items=all",
+		},
+		{
+			"resolution with attributes", "0500 002c " + handleHex + "98a1 001c 00 06 0002 726567696f6e 6575 00 04 0004 74696572 676f6c64",
+			&HandleResolution{Handle: "EchoPool", Attributes: map[string]string{"tier": "gold", "region": "eu"}},
+			`HandleResolution EchoPool region="eu" tier="gold"`,
 		},
 		{
 			"resolution", "0601 0048 " + handleHex + "0008 000c 40000001 80000000 " + elementHex,
@@ -158,22 +152,7 @@ func TestMessages(t *testing.T) {
 		},
 	}
 	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			want := unhex(t, test.hex)
-			got, reports, err := Parse(want)
-			if err != nil || reports != nil {
-				t.Fatalf("reports %v, error %v", reports, err)
-			}
-			if diff := cmp.Diff(test.message, got, wiretest.Equal); diff != "" {
-				t.Errorf("message (-want +got):\n%s", diff)
-			}
-			if diff := cmp.Diff(want, Append(nil, test.message)); diff != "" {
-				t.Errorf("bytes (-want +got):\n%s", diff)
-			}
-			if diff := cmp.Diff(test.line, test.message.String()); diff != "" {
-				t.Errorf("line (-want +got):\n%s", diff)
-			}
-		})
+		t.Run(test.name, func(t *testing.T) { codec.TestMessage(t, test.hex, test.message, test.line) })
 	}
 }
 
@@ -213,40 +192,10 @@ func TestUndefinedFlagsAreIgnored(t *testing.T) {
 	}
 }
 
-// Messages of unknown types are dropped; the type's top bits say whether the
-// sender hears of it (RFC 5354, Section 4).
-func TestUnknownMessages(t *testing.T) {
-	var d Decoder
-	for messageType := range 256 {
-		b := []byte{byte(messageType), 0, 0, 8, 1, 2, 3, 4}
-		want := &wire.Error{
-			Silent: messageType>>6 != 1,
-			Cause:  rserpool.Cause{Code: rserpool.UnrecognizedMessage, Info: b},
-		}
-		for name, parse := range map[string]func([]byte) (Message, []rserpool.Cause, error){"Parse": Parse, "Decoder": d.Parse} {
-			m, _, err := parse(b)
-			if messageType > 0 && messageType <= 0x0e {
-				if errors.Is(err, rserpool.Fail(rserpool.UnrecognizedMessage)) {
-					t.Errorf("%s: type 0x%02x is not recognized", name, messageType)
-				}
-				continue
-			}
-			var got *wire.Error
-			if !errors.As(err, &got) || m != nil {
-				t.Fatalf("%s: type 0x%02x: message %v, error %v", name, messageType, m, err)
-			}
-			want.Reason = got.Reason
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("%s: type 0x%02x: error (-want +got):\n%s", name, messageType, diff)
-			}
-		}
-	}
-}
-
 // Parameters that are skipped may have to be reported all the same.
 func TestReportsComeWithTheMessage(t *testing.T) {
 	const unknown = "c020 0008 01020304"
-	b := unhex(t, "0500 0018 0009 000c 4563686f506f6f6c"+unknown)
+	b := wiretest.Unhex(t, "0500 0018 0009 000c 4563686f506f6f6c"+unknown)
 	m, reports, err := Parse(b)
 	if err != nil {
 		t.Fatal(err)
@@ -254,7 +203,7 @@ func TestReportsComeWithTheMessage(t *testing.T) {
 	if diff := cmp.Diff(Message(&HandleResolution{Handle: "EchoPool"}), m); diff != "" {
 		t.Errorf("message (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]rserpool.Cause{{Code: rserpool.UnrecognizedParameter, Info: unhex(t, unknown)}}, reports); diff != "" {
+	if diff := cmp.Diff([]rserpool.Cause{{Code: rserpool.UnrecognizedParameter, Info: wiretest.Unhex(t, unknown)}}, reports); diff != "" {
 		t.Errorf("reports (-want +got):\n%s", diff)
 	}
 }

@@ -82,11 +82,3 @@ const (
 	flagAccepted  = 0x01 // handle resolution response
 	flagHome      = 0x01 // keep-alive
 )
-
-// flag returns bit where set, else no flags.
-func flag(set bool, bit uint8) uint8 {
-	if set {
-		return bit
-	}
-	return 0
-}

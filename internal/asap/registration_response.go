@@ -21,7 +21,7 @@ type RegistrationResponse struct {
 // Type returns TypeRegistrationResponse.
 func (m *RegistrationResponse) Type() Type { return TypeRegistrationResponse }
 
-func (m *RegistrationResponse) flags() uint8 { return flag(m.Reject, flagReject) }
+func (m *RegistrationResponse) flags() uint8 { return wire.Flag(m.Reject, flagReject) }
 
 func (m *RegistrationResponse) appendBody(b []byte) []byte {
 	b = wire.AppendHandle(b, m.Handle)

@@ -16,7 +16,7 @@ type HandleTableRequest struct {
 // Type returns TypeHandleTableRequest.
 func (m *HandleTableRequest) Type() Type { return TypeHandleTableRequest }
 
-func (m *HandleTableRequest) flags() uint8 { return flag(m.OwnChildren, flagOwnChildren) }
+func (m *HandleTableRequest) flags() uint8 { return wire.Flag(m.OwnChildren, flagOwnChildren) }
 
 func (m *HandleTableRequest) appendBody(b []byte) []byte { return m.Route.append(b) }
 

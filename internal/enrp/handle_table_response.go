@@ -27,7 +27,7 @@ type Pool struct {
 func (m *HandleTableResponse) Type() Type { return TypeHandleTableResponse }
 
 func (m *HandleTableResponse) flags() uint8 {
-	return flag(m.Reject, flagReject) | flag(m.More, flagMore)
+	return wire.Flag(m.Reject, flagReject) | wire.Flag(m.More, flagMore)
 }
 
 func (m *HandleTableResponse) appendBody(b []byte) []byte {

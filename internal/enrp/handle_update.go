@@ -42,7 +42,7 @@ func (a Action) String() string {
 // Type returns TypeHandleUpdate.
 func (m *HandleUpdate) Type() Type { return TypeHandleUpdate }
 
-func (m *HandleUpdate) flags() uint8 { return flag(m.TakeoverSuggested, flagTakeoverSuggested) }
+func (m *HandleUpdate) flags() uint8 { return wire.Flag(m.TakeoverSuggested, flagTakeoverSuggested) }
 
 func (m *HandleUpdate) appendBody(b []byte) []byte {
 	b = m.Route.append(b)

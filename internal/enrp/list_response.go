@@ -19,7 +19,7 @@ type ListResponse struct {
 // Type returns TypeListResponse.
 func (m *ListResponse) Type() Type { return TypeListResponse }
 
-func (m *ListResponse) flags() uint8 { return flag(m.Reject, flagReject) }
+func (m *ListResponse) flags() uint8 { return wire.Flag(m.Reject, flagReject) }
 
 func (m *ListResponse) appendBody(b []byte) []byte {
 	b = m.Route.append(b)

@@ -52,9 +52,12 @@ func parseRoute(c *wire.Cursor) Route {
 	return Route{Sender: rserpool.RegistrarID(c.Uint32()), Receiver: rserpool.RegistrarID(c.Uint32())}
 }
 
-// newMessage returns an empty message, or nil where the type is not recognised.
-func newMessage(t Type) Message {
-	switch t {
+// protocol is what a Decoder knows of the messages of this package.
+type protocol struct{}
+
+// New implements wire.Protocol.
+func (protocol) New(messageType uint8) Message {
+	switch Type(messageType) {
 	case TypePresence:
 		return new(Presence)
 	case TypeHandleTableRequest:
@@ -79,6 +82,9 @@ func newMessage(t Type) Message {
 	return nil
 }
 
+// ParseBody implements wire.Protocol.
+func (protocol) ParseBody(m Message, c *wire.Cursor, flags uint8) { m.parseBody(c, flags) }
+
 // Append writes the message behind dst. A message longer than
 // wire.MaxMessageLen is not written and dst is returned as it was.
 func Append(dst []byte, m Message) []byte {
@@ -87,55 +93,8 @@ func Append(dst []byte, m Message) []byte {
 }
 
 // Parse reads a message, which may be kept; otherwise it is as Decoder.Parse.
-func Parse(b []byte) (Message, []rserpool.Cause, error) {
-	var c wire.Cursor
-	t, flags := c.Open(b)
-	return parse(&c, newMessage(Type(t)), b, flags)
-}
+func Parse(b []byte) (Message, []rserpool.Cause, error) { return wire.Parse[Message, protocol](b) }
 
-// A Decoder reads messages without allocating for those that are frequent: it
-// remembers pool handles, and uses the message of each type again. The zero value
-// is ready; it must not be used by several goroutines at once.
-type Decoder struct {
-	cursor   wire.Cursor
-	handles  wire.HandleCache
-	messages [typeEnd]Message
-}
-
-// Parse reads a message. The message itself is valid until the next Parse; what
-// it refers to (addresses, elements, causes) may be kept.
-//
-// The causes name parameters that were skipped although the sender is to hear of
-// them: an Error with them goes back to it, and the message is treated as any
-// other. The error is a *wire.Error, whose Report is what to answer.
-func (d *Decoder) Parse(b []byte) (Message, []rserpool.Cause, error) {
-	d.cursor.Handles = &d.handles
-	t, flags := d.cursor.Open(b)
-	return parse(&d.cursor, d.message(Type(t)), b, flags)
-}
-
-// message returns the message of type t that is used again.
-func (d *Decoder) message(t Type) Message {
-	if t >= typeEnd {
-		return nil
-	}
-	if d.messages[t] == nil {
-		d.messages[t] = newMessage(t)
-	}
-	return d.messages[t]
-}
-
-// parse reads into m, which is nil where the type is not recognised.
-func parse(c *wire.Cursor, m Message, b []byte, flags uint8) (Message, []rserpool.Cause, error) {
-	if err := c.Err(); err != nil {
-		return nil, nil, err
-	}
-	if m == nil {
-		return nil, nil, wire.UnknownMessage(b)
-	}
-	m.parseBody(c, flags)
-	if err := c.Close(); err != nil {
-		return nil, nil, err
-	}
-	return m, c.Reports(), nil
-}
+// A Decoder reads messages without allocating for those that are frequent. The
+// zero value is ready; it must not be used by several goroutines at once.
+type Decoder = wire.Decoder[Message, protocol]

@@ -1,27 +1,12 @@
 package enrp
 
 import (
-	"encoding/hex"
-	"errors"
 	"net/netip"
-	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	rserpool "github.com/rspool/rspool"
-	"github.com/rspool/rspool/internal/wire"
 	"github.com/rspool/rspool/internal/wire/wiretest"
 )
-
-func unhex(t testing.TB, digits string) []byte {
-	t.Helper()
-	b, err := hex.DecodeString(strings.ReplaceAll(digits, " ", ""))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
 
 // Messages that no vector shows, in both directions, and their lines in
 // transcripts.
@@ -137,55 +122,13 @@ func TestMessages(t *testing.T) {
 		},
 	}
 	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			want := unhex(t, test.hex)
-			got, reports, err := Parse(want)
-			if err != nil || reports != nil {
-				t.Fatalf("reports %v, error %v", reports, err)
-			}
-			if diff := cmp.Diff(test.message, got, wiretest.Equal); diff != "" {
-				t.Errorf("message (-want +got):\n%s", diff)
-			}
-			if diff := cmp.Diff(want, Append(nil, test.message)); diff != "" {
-				t.Errorf("bytes (-want +got):\n%s", diff)
-			}
-			if diff := cmp.Diff(test.line, test.message.String()); diff != "" {
-				t.Errorf("line (-want +got):\n%s", diff)
-			}
-		})
-	}
-}
-
-// Messages of unknown types are dropped; the type's top bits say whether the
-// sender hears of it (RFC 5354, Section 4).
-func TestUnknownMessages(t *testing.T) {
-	for messageType := range 256 {
-		b := []byte{byte(messageType), 0, 0, 12, 0, 0, 0, 1, 0, 0, 0, 2}
-		_, _, err := Parse(b)
-		if messageType > 0 && messageType <= 0x0a {
-			if errors.Is(err, rserpool.Fail(rserpool.UnrecognizedMessage)) {
-				t.Errorf("type 0x%02x is not recognized", messageType)
-			}
-			continue
-		}
-		var got *wire.Error
-		if !errors.As(err, &got) {
-			t.Fatalf("type 0x%02x: error %v", messageType, err)
-		}
-		want := &wire.Error{
-			Silent: messageType>>6 != 1,
-			Cause:  rserpool.Cause{Code: rserpool.UnrecognizedMessage, Info: b},
-			Reason: got.Reason,
-		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("type 0x%02x: error (-want +got):\n%s", messageType, diff)
-		}
+		t.Run(test.name, func(t *testing.T) { codec.TestMessage(t, test.hex, test.message, test.line) })
 	}
 }
 
 // Deployed peers refuse a presence without a checksum, and so does the RFC.
 func TestPresenceWithoutAChecksumIsRejected(t *testing.T) {
-	_, _, err := Parse(unhex(t, "0100 000c 0a000001 00000000"))
+	_, _, err := Parse(wiretest.Unhex(t, "0100 000c 0a000001 00000000"))
 	if want := "offset 12: PE Checksum is missing"; err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}

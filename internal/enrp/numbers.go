@@ -70,11 +70,3 @@ const (
 	flagMore              = 0x02 // handle table response
 	flagTakeoverSuggested = 0x01 // handle update
 )
-
-// flag returns bit where set, else no flags.
-func flag(set bool, bit uint8) uint8 {
-	if set {
-		return bit
-	}
-	return 0
-}

@@ -21,7 +21,7 @@ type Presence struct {
 // Type returns TypePresence.
 func (m *Presence) Type() Type { return TypePresence }
 
-func (m *Presence) flags() uint8 { return flag(m.ReplyRequired, flagReplyRequired) }
+func (m *Presence) flags() uint8 { return wire.Flag(m.ReplyRequired, flagReplyRequired) }
 
 func (m *Presence) appendBody(b []byte) []byte {
 	b = m.Route.append(b)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -17,6 +16,8 @@ import (
 	"github.com/gopacket/gopacket"
 	"github.com/gopacket/gopacket/layers"
 	"github.com/gopacket/gopacket/pcapgo"
+
+	"github.com/rspool/rspool/internal/wire/wiretest"
 )
 
 const (
@@ -24,15 +25,6 @@ const (
 	listQuery  = "0500000c0a0000010b000002"         // ENRP
 	announce   = "0a0000080a000001"
 )
-
-func unhex(t testing.TB, s string) []byte {
-	t.Helper()
-	b, err := hex.DecodeString(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
 
 // data returns a DATA chunk. The flags are 3 for a whole message, 2 for its
 // first fragment, 1 for its last, 0 for one between them.
@@ -129,7 +121,7 @@ func read(t testing.TB, capture []byte) ([]string, Counts) {
 }
 
 func TestCaptures(t *testing.T) {
-	dpool, list, hello := unhex(t, resolution), unhex(t, listQuery), unhex(t, announce)
+	dpool, list, hello := wiretest.Unhex(t, resolution), wiretest.Unhex(t, listQuery), wiretest.Unhex(t, announce)
 	whole := func(tsn, ppid uint32, b []byte) []byte { return data(3, tsn, ppid, b) }
 	const line = "192.0.2.1:4711>192.0.2.2:3863 sctp HandleResolution DPool"
 
@@ -237,8 +229,8 @@ func TestCaptures(t *testing.T) {
 }
 
 func TestCaptureFormats(t *testing.T) {
-	packet := sctpPacket(4711, 3863, 7, data(3, 1, 11, unhex(t, resolution)))
-	next := sctpPacket(4711, 3863, 7, data(3, 2, 11, unhex(t, resolution)))
+	packet := sctpPacket(4711, 3863, 7, data(3, 1, 11, wiretest.Unhex(t, resolution)))
+	next := sctpPacket(4711, 3863, 7, data(3, 2, 11, wiretest.Unhex(t, resolution)))
 	v4 := serialize(t, &layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocolSCTP, SrcIP: net.IPv4(192, 0, 2, 1), DstIP: net.IPv4(192, 0, 2, 2)}, gopacket.Payload(packet))
 	v6 := serialize(t, &layers.IPv6{Version: 6, HopLimit: 64, NextHeader: layers.IPProtocolSCTP, SrcIP: net.ParseIP("2001:db8::1"), DstIP: net.ParseIP("2001:db8::2")}, gopacket.Payload(next))
 
@@ -289,7 +281,7 @@ func TestCaptureFormats(t *testing.T) {
 }
 
 func TestCaptureThatIsCutShortTellsHowFarItGot(t *testing.T) {
-	capture := file(t, sctpFrame(t, sctpPacket(4711, 3863, 7, data(3, 1, 11, unhex(t, resolution)))))
+	capture := file(t, sctpFrame(t, sctpPacket(4711, 3863, 7, data(3, 1, 11, wiretest.Unhex(t, resolution)))))
 	capture = append(capture, capture[24:44]...) // a packet's header and a little more
 	counts, err := ReadCapture(bytes.NewReader(capture), func(Captured) error { return nil })
 	if !errors.Is(err, io.ErrUnexpectedEOF) {
@@ -302,7 +294,7 @@ func TestCaptureThatIsCutShortTellsHowFarItGot(t *testing.T) {
 
 func TestReadCaptureReturnsTheErrorOfFound(t *testing.T) {
 	stop := errors.New("stop")
-	packet := sctpPacket(4711, 3863, 7, data(3, 1, 11, unhex(t, resolution)), data(3, 2, 11, unhex(t, resolution)))
+	packet := sctpPacket(4711, 3863, 7, data(3, 1, 11, wiretest.Unhex(t, resolution)), data(3, 2, 11, wiretest.Unhex(t, resolution)))
 	calls := 0
 	_, err := ReadCapture(bytes.NewReader(file(t, sctpFrame(t, packet))), func(Captured) error {
 		calls++
@@ -333,9 +325,9 @@ func TestUnfinishedMessagesAreForgotten(t *testing.T) {
 }
 
 func FuzzReadCapture(f *testing.F) {
-	f.Add(file(f, sctpFrame(f, sctpPacket(4711, 3863, 7, data(3, 1, 11, unhex(f, resolution))))))
-	f.Add(file(f, udpFrame(f, 9899, 9899, sctpPacket(4711, 3863, 7, data(2, 1, 11, unhex(f, resolution)), data(1, 2, 11, nil)))))
-	f.Add(file(f, udpFrame(f, 3863, 3863, unhex(f, announce))))
+	f.Add(file(f, sctpFrame(f, sctpPacket(4711, 3863, 7, data(3, 1, 11, wiretest.Unhex(f, resolution))))))
+	f.Add(file(f, udpFrame(f, 9899, 9899, sctpPacket(4711, 3863, 7, data(2, 1, 11, wiretest.Unhex(f, resolution)), data(1, 2, 11, nil)))))
+	f.Add(file(f, udpFrame(f, 3863, 3863, wiretest.Unhex(f, announce))))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		_, _ = ReadCapture(bytes.NewReader(b), func(c Captured) error {
 			checkCovered(t, c.Message.Bytes, c.Message)

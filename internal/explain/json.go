@@ -100,6 +100,8 @@ var parameterKeys = map[wire.ParameterType]string{
 	wire.Checksum:          "pe_checksum",
 	wire.HandleResolution:  "handle_resolution",
 	wire.UDPEncapsulation:  "udp_encapsulation",
+	wire.ElementTags:       "tags",
+	wire.RequestAttributes: "attributes",
 }
 
 // parameter returns a parameter: its kind, its values, and what it contains.
@@ -127,6 +129,8 @@ func (m *Message) parameter(f Field) object {
 	case wire.ServerInformation:
 		o = append(o, values(f)...)
 		o = append(o, m.contained(f, "transport")...)
+	case wire.ElementTags, wire.RequestAttributes:
+		o.add("values", tags(f))
 	case wire.OperationError:
 		o.add("causes", causes(f))
 		o = append(o, values(f)...)
@@ -137,6 +141,17 @@ func (m *Message) parameter(f Field) object {
 			o = append(o, m.addresses(f)...)
 		} else {
 			o = append(o, values(f)...)
+		}
+	}
+	return o
+}
+
+// tags returns the values of a Tags or Attributes parameter by name.
+func tags(f Field) object {
+	o := object{}
+	for _, v := range f.Fields {
+		if name, ok := strings.CutPrefix(v.key, "tag:"); ok {
+			o.add(name, v.data)
 		}
 	}
 	return o
@@ -165,7 +180,7 @@ func (m *Message) contained(f Field, transports ...string) object {
 			continue
 		case p.parameter.IsTransport() && len(transports) > 0:
 			role, transports = transports[0], transports[1:]
-		case p.parameter == wire.SelectionPolicy || p.parameter == wire.UDPEncapsulation:
+		case p.parameter == wire.SelectionPolicy || p.parameter == wire.UDPEncapsulation || p.parameter == wire.ElementTags:
 			role = parameterKeys[p.parameter]
 		}
 		if role == "" {

@@ -3,6 +3,7 @@ package explain
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"net/netip"
 	"strconv"
 
@@ -50,6 +51,8 @@ func (r *reader) value(t wire.ParameterType) {
 	case t == wire.UDPEncapsulation:
 		r.uint(2, "UDP Port", "udp_port", udpPort)
 		r.uint(2, "UDP Port of the ASAP Transport", "asap_udp_port", udpPort)
+	case t == wire.ElementTags, t == wire.RequestAttributes:
+		r.tags()
 	}
 	if !r.stopped && r.off < r.end {
 		r.bytes("Surplus", "", r.end-r.off, "the parameter is longer than it should be")
@@ -154,6 +157,61 @@ func (r *reader) causes() {
 		r.padding()
 	}
 }
+
+// tags reads the values of a Tags or Attributes parameter.
+func (r *reader) tags() {
+	for !r.stopped && r.off < r.end {
+		if !r.have(4, "Tag") {
+			return
+		}
+		kind, name, value := wire.TagKind(r.b[r.off]), int(r.b[r.off+1]), int(binary.BigEndian.Uint16(r.b[r.off+2:]))
+		n := 4 + name + value
+		if n > r.end-r.off {
+			r.stop(fmt.Sprintf("the tag has the length %d, but %d bytes are left", n, r.end-r.off))
+			return
+		}
+		in := reader{b: r.b, off: r.off, end: r.off + n}
+		in.uint(1, "Kind", "", tagKind)
+		in.uint(1, "Name Length", "", decimal)
+		in.uint(2, "Value Length", "", decimal)
+		title := "Tag " + text(r.b[in.off:in.off+name])
+		in.bytes("Name", "", name, "")
+		f := Field{Length: n, Name: title, key: "tag:" + string(r.b[in.off-name:in.off])}
+		f.data = in.tag(kind, value)
+		f.Fields = in.fields
+		r.add(f)
+	}
+}
+
+// tag reads a value of n bytes and returns it.
+func (r *reader) tag(kind wire.TagKind, n int) any {
+	v := r.b[r.off : r.off+n]
+	switch {
+	case kind == wire.TagNumber && n == 8:
+		x := math.Float64frombits(binary.BigEndian.Uint64(v))
+		r.add(Field{Length: n, Name: "Value", Value: strconv.FormatFloat(x, 'g', -1, 64)})
+		if x-x != 0 {
+			return nil
+		}
+		return x
+	case kind == wire.TagBool && n == 1:
+		r.add(Field{Length: n, Name: "Value", Value: strconv.FormatBool(v[0] == 1)})
+		return v[0] == 1
+	}
+	r.bytes("Value", "", n, "")
+	return string(v)
+}
+
+func tagKind(v uint32) shown {
+	s := decimal(v)
+	s.meaning = "not known here"
+	if int(v) < len(tagKinds) {
+		s.meaning = tagKinds[v]
+	}
+	return s
+}
+
+var tagKinds = [...]string{wire.TagString: "text", wire.TagNumber: "number", wire.TagBool: "truth value"}
 
 func life(v uint32) shown {
 	s := decimal(v)

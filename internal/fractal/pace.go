@@ -42,17 +42,10 @@ func (p *Pace) Wait(ctx context.Context, pixels int) error {
 		p.next = earliest
 	}
 	p.next = p.next.Add(time.Duration(pixels) * p.perPixel)
-	wait := p.next.Sub(now)
+	ahead := p.next.Sub(now)
 	p.mu.Unlock()
-	if wait <= 0 {
+	if ahead <= 0 {
 		return ctx.Err()
 	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return wait(ctx, ahead)
 }

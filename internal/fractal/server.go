@@ -11,6 +11,7 @@ import (
 	"time"
 
 	rserpool "github.com/rspool/rspool"
+	"github.com/rspool/rspool/internal/sessions"
 	"github.com/rspool/rspool/pool"
 )
 
@@ -44,11 +45,9 @@ type Server struct {
 	chunk int           // pixels computed before they are sent
 	slots chan struct{} // one for each processor
 
-	sessions sync.WaitGroup
-	mu       sync.Mutex // orders the calls of Load
-	active   int
+	sessions *sessions.Set
 
-	pixels, images, refused atomic.Uint64
+	pixels, images atomic.Uint64
 }
 
 // flushInterval is the time for which computed pixels are held back at most, to
@@ -74,6 +73,7 @@ func NewServer(cfg ServerConfig) *Server {
 	}
 	s := &Server{
 		cfg: cfg, pace: NewPace(cfg.Capacity), chunk: MaxPoints,
+		sessions: sessions.New(cfg.MaxSessions, cfg.Load, cfg.Log),
 		// More computing goroutines than processors would make those wait that
 		// answer heartbeats and keep-alives.
 		slots: make(chan struct{}, runtime.GOMAXPROCS(0)),
@@ -94,9 +94,7 @@ type ServerStats struct {
 
 // Stats returns the counters so far.
 func (s *Server) Stats() ServerStats {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return ServerStats{Sessions: s.active, Pixels: s.pixels.Load(), Images: s.images.Load(), Refused: s.refused.Load()}
+	return ServerStats{Sessions: s.sessions.Active(), Pixels: s.pixels.Load(), Images: s.images.Load(), Refused: s.sessions.Refused()}
 }
 
 // Serve serves the sessions of an element. When the context ends, it ends those
@@ -107,60 +105,16 @@ func (s *Server) Serve(ctx context.Context, ln *pool.Listener) error {
 }
 
 func (s *Server) serveAll(ctx context.Context, accept func(context.Context) (serverSession, error)) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer s.sessions.Wait()
-	defer cancel()
-	for {
-		sn, err := accept(ctx)
-		if err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
-			s.sessions.Wait()
-			return err
+	return sessions.Serve(ctx, s.sessions, accept, func(ctx context.Context, sn serverSession) {
+		defer sn.Close()
+		err := s.serve(ctx, sn)
+		switch {
+		case errors.Is(err, ErrProtocol):
+			s.cfg.Log.Warn("session ended: the user broke the protocol", "error", err)
+		case err != nil:
+			s.cfg.Log.Debug("session ended", "error", err)
 		}
-		if !s.enter() {
-			// It takes a while for a user that still sends.
-			s.sessions.Go(func() { sn.Close() })
-			continue
-		}
-		s.sessions.Go(func() {
-			defer sn.Close()
-			err := s.serve(ctx, sn)
-			switch {
-			case errors.Is(err, ErrProtocol):
-				s.cfg.Log.Warn("session ended: the user broke the protocol", "error", err)
-			case err != nil:
-				s.cfg.Log.Debug("session ended", "error", err)
-			}
-		})
-	}
-}
-
-// enter counts a session in, unless as many as may be are served; then it is to be
-// closed.
-func (s *Server) enter() bool {
-	if s.count(+1) {
-		return true
-	}
-	s.refused.Add(1)
-	s.cfg.Log.Info("session refused: all are in use", "sessions", s.cfg.MaxSessions)
-	return false
-}
-
-func (s *Server) leave() { s.count(-1) }
-
-func (s *Server) count(by int) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if by > 0 && s.active >= s.cfg.MaxSessions {
-		return false
-	}
-	s.active += by
-	if s.cfg.Load != nil {
-		s.cfg.Load(rserpool.LoadOf(float64(s.active) / float64(s.cfg.MaxSessions)))
-	}
-	return true
+	})
 }
 
 // serverSession is what the server needs of a *pool.Session.
@@ -177,7 +131,7 @@ func (s *Server) serve(ctx context.Context, sn serverSession) error {
 	entered := true
 	defer func() {
 		if entered {
-			s.leave()
+			s.sessions.Leave()
 		}
 	}()
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -191,7 +145,7 @@ func (s *Server) serve(ctx context.Context, sn serverSession) error {
 		if err != nil {
 			return err
 		}
-		if entered = entered || s.enter(); !entered {
+		if entered = entered || s.sessions.Enter(); !entered {
 			return nil
 		}
 		work, err := begin(m, first)
@@ -205,7 +159,7 @@ func (s *Server) serve(ctx context.Context, sn serverSession) error {
 			return err
 		}
 		s.images.Add(1)
-		s.leave()
+		s.sessions.Leave()
 		entered = false
 	}
 }

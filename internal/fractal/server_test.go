@@ -106,7 +106,7 @@ func serveUntilEnd(t *testing.T, s *Server, c *caller, images int) error {
 // serveOne runs one session, and checks that it has left in the end.
 func serveOne(t *testing.T, s *Server, c *caller) error {
 	t.Helper()
-	s.enter()
+	s.sessions.Enter()
 	err := s.serve(t.Context(), c)
 	if n := s.Stats().Sessions; n != 0 {
 		t.Errorf("%d sessions have not left", n)
@@ -328,10 +328,10 @@ func TestServerCountsOnlySessionsThatWaitForAnImage(t *testing.T) {
 		s := NewServer(ServerConfig{MaxSessions: 1, Log: quiet})
 		first := newCaller(ask(reference))
 		ended := make(chan error)
-		s.enter()
+		s.sessions.Enter()
 		go func() { ended <- s.serve(t.Context(), first) }()
 		synctest.Wait()
-		if !s.enter() {
+		if !s.sessions.Enter() {
 			t.Error("another session is refused though the first one's image is finished")
 		}
 		// The place is taken now: the first session cannot have another image.
@@ -339,7 +339,7 @@ func TestServerCountsOnlySessionsThatWaitForAnImage(t *testing.T) {
 		if err := <-ended; err != nil {
 			t.Errorf("error %v, want none", err)
 		}
-		s.leave()
+		s.sessions.Leave()
 		if diff := cmp.Diff(ServerStats{Pixels: 200, Images: 1, Refused: 1}, s.Stats()); diff != "" {
 			t.Errorf("statistics (-want +got):\n%s", diff)
 		}

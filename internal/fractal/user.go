@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -36,6 +37,9 @@ type RenderConfig struct {
 	Log *slog.Logger
 }
 
+// maxClosers bounds the sessions that are done but not closed yet.
+const maxClosers = 256
+
 // Render is an image in the making: its tiles are computed in parallel sessions
 // with a pool, and each session survives its element.
 type Render struct {
@@ -44,6 +48,10 @@ type Render struct {
 	tiles []Tile
 	board *board
 	dial  func(ctx context.Context) (userSession, error)
+	// patience is how long a pool is waited for that has served before; negative
+	// means for ever.
+	patience time.Duration
+	served   atomic.Bool
 
 	closers errgroup.Group // of sessions that are done
 }
@@ -81,7 +89,11 @@ func NewRender(v *View, cfg RenderConfig) *Render {
 	for _, id := range cfg.Elements {
 		r.board.of(id)
 	}
-	r.closers.SetLimit(4 * cfg.Parallel)
+	r.closers.SetLimit(maxClosers)
+	r.patience = time.Minute
+	if u := cfg.User; u != nil && u.FailoverTimeout != 0 {
+		r.patience = u.FailoverTimeout
+	}
 	r.dial = func(ctx context.Context) (userSession, error) { return pool.Dial(ctx, cfg.Handle, cfg.User) }
 	return r
 }
@@ -124,27 +136,58 @@ func (r *Render) persist(ctx context.Context, index int) error {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case errors.Is(err, pool.ErrNoElement) || errors.Is(err, pool.ErrNoRegistrar):
-			return err // after FailoverTimeout: the pool has had its chance
+			return err // the pool has had its chance
 		case attempt >= r.cfg.Attempts:
 			return fmt.Errorf("tile %d of %d failed in %d sessions: %w", index+1, len(r.tiles), attempt, err)
 		}
 		r.cfg.Log.Info("tile is begun again", "tile", index, "attempt", attempt, "error", err)
 		r.board.retried()
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
+		if err := wait(ctx, pause); err != nil {
+			return err
 		}
 		pause = min(2*pause, 2*time.Second)
+	}
+}
+
+// open begins a session. A pool that has served this image before is waited for
+// as a session waits that has lost its element: after its restart a registrar
+// knows no pool until the elements have registered again.
+func (r *Render) open(ctx context.Context) (userSession, error) {
+	began, pause := time.Now(), 100*time.Millisecond
+	for {
+		s, err := r.dial(ctx)
+		if err == nil {
+			r.served.Store(true)
+			return s, nil
+		}
+		vacant := errors.Is(err, pool.ErrNoElement) || errors.Is(err, pool.ErrNoRegistrar)
+		late := r.patience > 0 && time.Since(began) >= r.patience
+		if !vacant || late || !r.served.Load() {
+			return nil, err
+		}
+		if err := wait(ctx, pause); err != nil {
+			return nil, err
+		}
+		pause = min(2*pause, time.Second)
+	}
+}
+
+// wait returns after d, or with the context's error.
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
 // compute has a tile computed in one session, which may pass through several
 // elements.
 func (r *Render) compute(ctx context.Context, index int) error {
-	s, err := r.dial(ctx)
+	s, err := r.open(ctx)
 	if err != nil {
 		return err
 	}

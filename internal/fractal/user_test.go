@@ -256,6 +256,55 @@ func TestRenderDoesNotInsistWhereNobodyIs(t *testing.T) {
 	}
 }
 
+func TestRenderWaitsForAPoolThatHasServed(t *testing.T) {
+	tests := []struct {
+		name     string
+		away     time.Duration
+		patience time.Duration
+		want     error
+	}{
+		{name: "a registrar restarts", away: 10 * time.Second},
+		{name: "the pool stays away", away: time.Hour, want: pool.ErrNoElement},
+		{name: "a short failover timeout", away: 10 * time.Second, patience: 5 * time.Second, want: pool.ErrNoElement},
+		{name: "no end of patience", away: time.Hour, patience: -1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				v, counts := small(t)
+				user := &pool.UserConfig{FailoverTimeout: tt.patience}
+				r := NewRender(v, RenderConfig{TileSize: 2, Parallel: 1, User: user, Log: quiet})
+				began, sessions := time.Now(), 0
+				r.dial = func(context.Context) (userSession, error) {
+					if sessions == 1 && time.Since(began) < tt.away {
+						return nil, &pool.Error{Op: "dial", Err: pool.ErrNoElement}
+					}
+					x := 2 * sessions // of the tile; its messages count from there
+					sessions++
+					return &scripted{element: 1, steps: []step{
+						{data: Data{Y: 0, Points: counts[x : x+2]}.Append(nil)},
+						{data: Data{Y: 1, Points: counts[x+4 : x+6]}.Append(nil)},
+						{data: End().Append(nil)},
+					}}, nil
+				}
+				m, report, err := r.Run(t.Context())
+				if !errors.Is(err, tt.want) {
+					t.Fatalf("got error %v, want %v", err, tt.want)
+				}
+				if err != nil {
+					return
+				}
+				if diff := cmp.Diff(counts, m.Counts); diff != "" {
+					t.Errorf("image (-want +got):\n%s", diff)
+				}
+				if report.Retries != 0 || report.Elapsed > tt.away+2*time.Second {
+					t.Errorf("%d tiles begun again, %v in all; want none, and soon after %v", report.Retries, report.Elapsed, tt.away)
+				}
+			})
+		})
+	}
+}
+
 func TestRenderEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v, _ := small(t)

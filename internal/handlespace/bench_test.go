@@ -143,7 +143,7 @@ func BenchmarkSelect3(b *testing.B) {
 				f.registerAll()
 				dst := make([]*handlespace.Entry, 0, 3)
 				w := newStopwatch(b)
-				for i := range b.N {
+				for i := 0; b.Loop(); i++ {
 					h := f.handles[0]
 					if sh.pools > 1 {
 						h = f.handles[f.next(i)/sh.elements]
@@ -199,7 +199,7 @@ func BenchmarkReregister(b *testing.B) {
 	eachType(b, func(b *testing.B, f *bench) {
 		f.registerAll()
 		w := newStopwatch(b)
-		for i := range b.N {
+		for i := 0; b.Loop(); i++ {
 			n := f.next(i)
 			f.now = f.now.Add(time.Microsecond)
 			f.elements[n].Policy.Load = rserpool.Load(f.rand.Uint32())
@@ -241,7 +241,7 @@ func BenchmarkFind(b *testing.B) {
 			f := newBench(sh, rserpool.RoundRobin)
 			f.registerAll()
 			w := newStopwatch(b)
-			for i := range b.N {
+			for i := 0; b.Loop(); i++ {
 				n := f.next(i)
 				if f.space.Find(f.handles[n/f.perPool], f.elements[n].ID) == nil {
 					b.Fatal("lost")

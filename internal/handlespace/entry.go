@@ -37,6 +37,10 @@ func (e *Entry) Element() *rserpool.Element { return &e.element }
 // Pool returns the element's pool, nil once it was removed.
 func (e *Entry) Pool() *Pool { return e.pool }
 
+// Tags returns the element's tags and those that the pool's options add, nil for
+// none. They must not be changed.
+func (e *Entry) Tags() rserpool.Tags { return e.member.Tags }
+
 // Selections returns how often the element was selected since its last
 // registration or re-registration.
 func (e *Entry) Selections() uint32 { return e.member.Selections() }

@@ -2,6 +2,7 @@ package handlespace
 
 import (
 	"iter"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -21,27 +22,39 @@ type Config struct {
 	// MaxPools, MaxPoolElements and MaxElements bound the number of pools, of
 	// elements in one pool, and of elements in all. If zero, there is no limit.
 	MaxPools, MaxPoolElements, MaxElements int
-	// Options returns the options of a pool that is about to be made. If nil,
-	// no pool has any.
-	Options func(rserpool.Handle) Options
+	// Options returns the options of a pool that is about to be made, which may be
+	// shared among pools and are not changed. If nil, or if it returns nil, there
+	// are none.
+	Options func(rserpool.Handle) *Options
+	// Run calls a function as the owner of the Space; see engine.Setting. If nil,
+	// at once.
+	Run func(func(now time.Time))
+	// Notice, if not nil, hears of what happens to the policies of pools. The
+	// first events of a pool may come before any other sign of it.
+	Notice func(*Pool, engine.Event)
 }
 
 // Options describes one pool.
 type Options struct {
-	// Policy is the selection policy. If nil, the one that the policy type of
-	// the first element selects.
-	Policy engine.Policy
+	// Chain says how elements are selected. Without Policies, it is by the one
+	// that the policy type of the first element selects.
+	Chain engine.ChainConfig
 	// WirePolicy is the policy type that elements must register. If zero, that
 	// of the first element.
 	WirePolicy rserpool.PolicyType
-	// MaxIncrement is the number of leading elements of an answer that count
-	// as selected. If zero, what the policy says.
-	MaxIncrement int
 	// MaxItems is the number of elements in an answer; the Space only keeps it.
 	MaxItems int
 	// MaxElements replaces Config.MaxPoolElements. If zero, that applies.
 	MaxElements int
+	// Tags are given to elements by their addresses, and Requests are attributes
+	// of requests by the user's address. They win over what elements and users say
+	// themselves.
+	Tags     Prefixes[any]
+	Requests Prefixes[string]
 }
+
+// none are the options of a pool without any.
+var none Options
 
 // Space is a handlespace.
 type Space struct {
@@ -53,14 +66,19 @@ type Space struct {
 	elements int
 	epoch    time.Time // instants are kept as distances from here
 	scratch  []*engine.Member
+	request  engine.Request                              // of Pool.Select
+	counts   map[string]*engine.Counts                   // by policy
+	standard map[rserpool.PolicyType]*engine.ChainConfig // of pools without options
 }
 
 // New returns an empty Space.
 func New(c Config) *Space {
 	return &Space{
-		config: c,
-		pools:  map[rserpool.Handle]*Pool{},
-		owners: map[rserpool.RegistrarID]*owner{},
+		config:   c,
+		pools:    map[rserpool.Handle]*Pool{},
+		owners:   map[rserpool.RegistrarID]*owner{},
+		counts:   map[string]*engine.Counts{},
+		standard: map[rserpool.PolicyType]*engine.ChainConfig{},
 	}
 }
 
@@ -111,7 +129,7 @@ func (s *Space) Register(now time.Time, h rserpool.Handle, e *rserpool.Element, 
 	p := s.pools[h]
 	if p == nil {
 		var refusal *Refusal
-		if p, refusal = s.newPool(h, e); refusal != nil {
+		if p, refusal = s.newPool(now, h, e); refusal != nil {
 			return nil, Refused, refusal
 		}
 	} else {
@@ -119,13 +137,13 @@ func (s *Space) Register(now time.Time, h rserpool.Handle, e *rserpool.Element, 
 			return nil, Refused, refusal
 		}
 		if old := p.Find(e.ID); old != nil {
-			return old, s.reregister(old, e, expires), nil
+			return old, s.reregister(now, old, e, expires), nil
 		}
 		if limit := p.limit(); limit > 0 && p.Len() >= limit || s.full() {
 			return nil, Refused, &Refusal{Code: rserpool.LackOfResources}
 		}
 	}
-	return s.add(p, e, expires), Added, nil
+	return s.add(now, p, e, expires), Added, nil
 }
 
 // full reports whether no further element fits.
@@ -134,23 +152,18 @@ func (s *Space) full() bool {
 }
 
 // newPool makes the pool that e is about to be the first element of.
-func (s *Space) newPool(h rserpool.Handle, e *rserpool.Element) (*Pool, *Refusal) {
+func (s *Space) newPool(now time.Time, h rserpool.Handle, e *rserpool.Element) (*Pool, *Refusal) {
 	if s.config.MaxPools > 0 && len(s.pools) >= s.config.MaxPools || s.full() {
 		return nil, &Refusal{Code: rserpool.LackOfResources}
 	}
-	var o Options
-	if s.config.Options != nil {
-		o = s.config.Options(h)
-	}
+	o := s.options(h)
 	wire := e.Policy.Type
 	if o.WirePolicy != 0 && o.WirePolicy != wire {
 		return nil, &Refusal{Code: rserpool.InconsistentPolicy, Policy: rserpool.Policy{Type: o.WirePolicy}}
 	}
-	if o.Policy == nil {
-		known := false
-		if o.Policy, known = s.config.Policies.ByType(wire); !known {
-			return nil, &Refusal{Code: rserpool.InvalidValues, Policy: e.Policy}
-		}
+	chain := s.chainOf(o, wire)
+	if chain == nil {
+		return nil, &Refusal{Code: rserpool.InvalidValues, Policy: e.Policy}
 	}
 	p := &Pool{
 		handle:   h,
@@ -160,29 +173,27 @@ func (s *Space) newPool(h rserpool.Handle, e *rserpool.Element) (*Pool, *Refusal
 		protocol: e.UserTransport.Protocol,
 		use:      e.UserTransport.Use,
 		sum:      handleSum(h),
-		selector: engine.NewSelector(o.Policy, s.config.Rand),
 	}
-	if o.MaxIncrement > 0 {
-		p.selector.SetMark(o.MaxIncrement)
-	}
+	p.chain = engine.NewChain(now, chain, engine.Setting{Handle: h, Rand: s.config.Rand, Run: s.config.Run}, p.notice, s.count)
 	s.pools[h] = p
 	s.sorted.insert(h, p)
 	return p, nil
 }
 
-func (s *Space) add(p *Pool, values *rserpool.Element, expires time.Time) *Entry {
+func (s *Space) add(now time.Time, p *Pool, values *rserpool.Element, expires time.Time) *Entry {
 	e := &Entry{element: *values, pool: p, expires: math.MaxInt64, slot: unscheduled}
 	e.member.Element = &e.element
 	e.member.Owner = e
+	e.member.Tags = p.options.tags(&e.element)
 	p.elements.insert(e.element.ID, e)
-	p.selector.Add(&e.member)
+	p.chain.Add(now, &e.member)
 	s.elements++
 	s.own(e, e.element.Home)
 	s.SetExpiry(e, expires)
 	return e
 }
 
-func (s *Space) reregister(e *Entry, values *rserpool.Element, expires time.Time) Outcome {
+func (s *Space) reregister(now time.Time, e *Entry, values *rserpool.Element, expires time.Time) Outcome {
 	outcome := Renewed
 	if e.element.Home != values.Home {
 		s.disown(e)
@@ -203,7 +214,14 @@ func (s *Space) reregister(e *Entry, values *rserpool.Element, expires time.Time
 		e.element.ASAPTransport = values.ASAPTransport
 		outcome = Changed
 	}
-	e.pool.selector.Update(&e.member)
+	if !maps.Equal(e.element.Tags, values.Tags) {
+		e.element.Tags = values.Tags
+		outcome = Changed
+	}
+	if outcome == Changed {
+		e.member.Tags = e.pool.options.tags(&e.element)
+	}
+	e.pool.chain.Update(now, &e.member)
 	s.SetExpiry(e, expires)
 	return outcome
 }
@@ -216,7 +234,7 @@ func (s *Space) Remove(e *Entry) {
 		return
 	}
 	p.elements.remove(e.element.ID)
-	p.selector.Remove(&e.member)
+	p.chain.Remove(&e.member)
 	s.elements--
 	s.disown(e)
 	s.expiry.remove(e)
@@ -224,6 +242,7 @@ func (s *Space) Remove(e *Entry) {
 	if p.Len() == 0 {
 		delete(s.pools, p.handle)
 		s.sorted.remove(p.handle)
+		p.chain.Close()
 	}
 }
 
@@ -234,9 +253,9 @@ func (s *Space) RemovePool(p *Pool) {
 	}
 }
 
-// Failed notes that an element was reported unreachable.
-func (s *Space) Failed(now time.Time, e *Entry) {
+// Failed notes that an element has failed.
+func (s *Space) Failed(now time.Time, e *Entry, why engine.Reason) {
 	if e.pool != nil {
-		e.pool.selector.Failed(&e.member, now)
+		e.pool.chain.Failed(now, &e.member, why)
 	}
 }

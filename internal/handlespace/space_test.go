@@ -184,11 +184,11 @@ func TestLimits(t *testing.T) {
 			name: "elements of a certain pool",
 			config: handlespace.Config{
 				MaxPoolElements: 1,
-				Options: func(h rserpool.Handle) handlespace.Options {
+				Options: func(h rserpool.Handle) *handlespace.Options {
 					if h == "P" {
-						return handlespace.Options{MaxElements: 2}
+						return &handlespace.Options{MaxElements: 2}
 					}
-					return handlespace.Options{}
+					return nil
 				},
 			},
 			refuse: "Q/2",
@@ -223,12 +223,11 @@ func TestLimits(t *testing.T) {
 
 func TestOptions(t *testing.T) {
 	options := handlespace.Options{
-		Policy:       builtin.RoundRobin{},
-		WirePolicy:   rserpool.LeastUsed,
-		MaxIncrement: 2,
-		MaxItems:     5,
+		Chain:      engine.ChainConfig{Policies: []engine.Policy{builtin.RoundRobin{}}, Mark: 2},
+		WirePolicy: rserpool.LeastUsed,
+		MaxItems:   5,
 	}
-	s := newSpace(handlespace.Config{Options: func(rserpool.Handle) handlespace.Options { return options }})
+	s := newSpace(handlespace.Config{Options: func(rserpool.Handle) *handlespace.Options { return &options }})
 	_, _, refusal := s.Register(epoch, "P", with(1, func(e *rserpool.Element) { e.Policy.Type = rserpool.Random }), time.Time{})
 	want := &handlespace.Refusal{Code: rserpool.InconsistentPolicy, Policy: rserpool.Policy{Type: rserpool.LeastUsed}}
 	if diff := cmp.Diff(want, refusal, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
@@ -247,14 +246,14 @@ func TestOptions(t *testing.T) {
 	if got := ids(p.Select(3, nil)); got != "3 4 1" {
 		t.Errorf("second answer %s, want 3 4 1: two count as selected", got)
 	}
-	if p.Selector().Faults() != 0 {
-		t.Errorf("%d faults", p.Selector().Faults())
+	if n := p.Status().Policies[0].Faults; n != 0 {
+		t.Errorf("%d faults", n)
 	}
 }
 
 func TestPrivatePoliciesNeedAnOption(t *testing.T) {
-	s := newSpace(handlespace.Config{Options: func(rserpool.Handle) handlespace.Options {
-		return handlespace.Options{Policy: builtin.RoundRobin{}}
+	s := newSpace(handlespace.Config{Options: func(rserpool.Handle) *handlespace.Options {
+		return &handlespace.Options{Chain: engine.ChainConfig{Policies: []engine.Policy{builtin.RoundRobin{}}}}
 	}})
 	register(t, s, "P", with(1, func(e *rserpool.Element) { e.Policy.Type = 0x80000001 }))
 	if got := s.Pool("P").Type(); got != 0x80000001 {
@@ -280,7 +279,7 @@ func TestRemove(t *testing.T) {
 	s.SetHome(a, 9)
 	s.SetExpiry(a, epoch)
 	s.Unmark(a)
-	s.Failed(epoch, a)
+	s.Failed(epoch, a, engine.Unreachable)
 	if s.Owned(9) != 0 || !s.NextExpiry().IsZero() {
 		t.Error("the removed entry is owned, or expires")
 	}
@@ -300,7 +299,7 @@ func TestCountersAndAttachment(t *testing.T) {
 	e.Attachment = "note"
 	s.Pool("P").Select(1, nil)
 	s.Pool("P").Select(1, nil)
-	s.Failed(epoch.Add(time.Second), e)
+	s.Failed(epoch.Add(time.Second), e, engine.Unreachable)
 	register(t, s, "P", element(1))
 	s.Pool("P").Select(1, nil)
 	if s.Find("P", 1) != e || e.Attachment != "note" {

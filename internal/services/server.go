@@ -5,10 +5,10 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 
 	rserpool "github.com/rspool/rspool"
+	"github.com/rspool/rspool/internal/sessions"
 	"github.com/rspool/rspool/pool"
 )
 
@@ -29,11 +29,8 @@ type Config struct {
 // Server serves the users of one element.
 type Server struct {
 	cfg      Config
-	sessions sync.WaitGroup
-	mu       sync.Mutex // orders the calls of Load
-	active   int
-
-	served, refused atomic.Uint64
+	sessions *sessions.Set
+	served   atomic.Uint64
 }
 
 // NewServer returns a server. Nothing runs until Serve.
@@ -44,12 +41,12 @@ func NewServer(cfg Config) *Server {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	return &Server{cfg: cfg}
+	return &Server{cfg: cfg, sessions: sessions.New(cfg.MaxSessions, cfg.Load, cfg.Log)}
 }
 
 // Stats returns the sessions that were begun so far, and those refused because
 // too many were open.
-func (s *Server) Stats() (served, refused uint64) { return s.served.Load(), s.refused.Load() }
+func (s *Server) Stats() (served, refused uint64) { return s.served.Load(), s.sessions.Refused() }
 
 // LogValue implements slog.LogValuer with what Stats returns.
 func (s *Server) LogValue() slog.Value {
@@ -71,45 +68,12 @@ type closer interface {
 }
 
 func (s *Server) serve(ctx context.Context, accept func(context.Context) (closer, error)) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer s.sessions.Wait()
-	defer cancel()
-	for {
-		sn, err := accept(ctx)
-		if err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
-			s.sessions.Wait()
-			return err
-		}
-		if !s.count(+1) {
-			s.refused.Add(1)
-			s.cfg.Log.Info("session refused: all are in use", "sessions", s.cfg.MaxSessions)
-			_ = sn.Close() // it always returns nil
-			continue
-		}
+	return sessions.Serve(ctx, s.sessions, accept, func(ctx context.Context, sn closer) {
+		defer s.sessions.Leave()
+		defer sn.Close()
 		s.served.Add(1)
-		s.sessions.Go(func() {
-			defer s.count(-1)
-			defer sn.Close()
-			if err := s.cfg.Service(ctx, sn); !errors.Is(err, io.EOF) {
-				s.cfg.Log.Debug("session ended", "error", err)
-			}
-		})
-	}
-}
-
-// count counts a session in or out; it refuses one beyond MaxSessions.
-func (s *Server) count(by int) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if by > 0 && s.active >= s.cfg.MaxSessions {
-		return false
-	}
-	s.active += by
-	if s.cfg.Load != nil {
-		s.cfg.Load(rserpool.LoadOf(float64(s.active) / float64(s.cfg.MaxSessions)))
-	}
-	return true
+		if err := s.cfg.Service(ctx, sn); !errors.Is(err, io.EOF) {
+			s.cfg.Log.Debug("session ended", "error", err)
+		}
+	})
 }

@@ -139,7 +139,7 @@ func drawSetting(r *rand.Rand, o Options) Setting {
 	if r.IntN(4) == 0 {
 		s.FailoverLimit = between(5*time.Second, 30*time.Second)
 	}
-	s.Pools = []rserpool.Handle{"Alpha", "Beta", "Gamma"}[:1+r.IntN(3)]
+	s.Pools = append(s.Pools, []rserpool.Handle{"Alpha", "Beta", "Gamma"}[:1+r.IntN(3)]...)
 	s.Chaos = between(10*time.Second, 60*time.Second)
 	if o.Chaos > 0 {
 		s.Chaos = o.Chaos

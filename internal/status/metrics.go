@@ -7,8 +7,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// All metrics of all roles. Labels have few and fixed values: never a handle,
-// an identifier or an address.
+// All metrics of all roles, but for those of policies. Labels have few and fixed
+// values: never a handle, an identifier or an address.
 var (
 	descBuild      = metric("build_info", "Always 1; the labels tell what runs.", "role", "version")
 	descStart      = metric("start_time_seconds", "When the process started, in seconds since 1970.")
@@ -124,8 +124,8 @@ func gauges(ch chan<- prometheus.Metric) func(*prometheus.Desc, float64, ...stri
 
 type counters chan<- prometheus.Metric
 
-func (c counters) one(d *prometheus.Desc, v uint64) {
-	c <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v))
+func (c counters) one(d *prometheus.Desc, v uint64, labels ...string) {
+	c <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
 }
 
 func (c counters) each(d *prometheus.Desc, counts Counts) {

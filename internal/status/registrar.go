@@ -29,8 +29,13 @@ type Registrar struct {
 	Announcing int `json:"announcing_registrars"`
 
 	Counters RegistrarCounters `json:"counters"`
+	// Policies are those that are part of a chain, in order of their names.
+	Policies []Policy `json:"policies,omitempty"`
 	// Scope is missing where ENRP is disabled.
 	Scope *Scope `json:"scope,omitempty"`
+	// Configuration and Plugins are those of a process that runs by files.
+	Configuration *Configuration `json:"configuration,omitempty"`
+	Plugins       []Plugin       `json:"plugins,omitempty"`
 
 	// Pools and their elements are in order of handles and identifiers. Next
 	// is where the next page begins, and nil on the last.
@@ -82,13 +87,18 @@ type Pool struct {
 	Handle string `json:"handle"` // printable, in the form of Handle.String
 	// Policy is the one that users are told, Selection the one that decides,
 	// where it is another.
-	Policy       string    `json:"policy"`
-	Selection    string    `json:"selection,omitempty"`
-	Protocol     string    `json:"protocol"`
-	Control      bool      `json:"control_channel"`
-	ElementCount int       `json:"element_count"` // of the whole pool
-	Subscribers  int       `json:"subscribers,omitempty"`
-	Elements     []Element `json:"elements"` // those of the page
+	Policy    string `json:"policy"`
+	Selection string `json:"selection,omitempty"`
+	// Policies are those that the pool may go by, in order, and Shadow the one that
+	// is asked for nothing; both are missing where there is nothing but one that is
+	// built in.
+	Policies     []PoolPolicy `json:"policies,omitempty"`
+	Shadow       *PoolPolicy  `json:"shadow,omitempty"`
+	Protocol     string       `json:"protocol"`
+	Control      bool         `json:"control_channel"`
+	ElementCount int          `json:"element_count"` // of the whole pool
+	Subscribers  int          `json:"subscribers,omitempty"`
+	Elements     []Element    `json:"elements"` // those of the page
 }
 
 // Element is one element of a pool.
@@ -110,8 +120,11 @@ type Element struct {
 	Updated     time.Time `json:"updated"`               // the last time
 	Expires     time.Time `json:"expires"`
 	Heard       time.Time `json:"heard"` // last registration or answer to a keep-alive
-	Reports     int       `json:"reports,omitempty"`
-	Selections  uint64    `json:"selections"`
+	// Tags are the element's own, and what the configuration adds.
+	Tags       map[string]any `json:"tags,omitempty"`
+	Reports    int            `json:"reports,omitempty"`
+	Selections uint64         `json:"selections"`
+	Failures   uint32         `json:"failures,omitempty"` // since it joined
 }
 
 // Association is one association with a peer.
@@ -135,6 +148,15 @@ func (r *Registrar) Collect(ch chan<- prometheus.Metric) {
 	g(descAnnouncing, float64(r.Announcing))
 	g(descSubscriptions, float64(r.Counters.Subscriptions))
 	collectMessages(ch, r.Counters.Messages)
+	for i := range r.Policies {
+		r.Policies[i].collect(ch)
+	}
+	if r.Configuration != nil {
+		r.Configuration.collect(ch)
+	}
+	for i := range r.Plugins {
+		r.Plugins[i].collect(ch)
+	}
 	c.each(descErrors, r.Counters.Errors)
 	c.each(descIgnored, r.Counters.Ignored)
 	c.each(descRegistrations, r.Counters.Registrations)

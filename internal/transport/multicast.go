@@ -27,8 +27,12 @@ type GroupConfig struct {
 	// take it for the port of a service. Several processes of a machine may use
 	// the same one. If zero, a free port.
 	SourcePort uint16
-	// Interface is the name of the network interface. If empty, the system's
+	// Source is the address that datagrams are sent from; receivers may take it
+	// for that of a service. If invalid or of the other family, the system's
 	// choice.
+	Source netip.Addr
+	// Interface is the name of the network interface. If empty, the one that has
+	// Source, else the system's choice.
 	Interface string
 	// TTL is the time to live, the hop limit for IPv6. If zero, 1.
 	TTL int

@@ -172,6 +172,30 @@ func TestMalformed(t *testing.T) {
 			&Error{Cause: invalid("9899000626ab"), Offset: 8, Parameter: UDPEncapsulation, Reason: "has the wrong length"},
 		},
 		{
+			"tag cut off", "0100 0010 98a0 000a 00 01 0002 61 62 0000", func(c *Cursor) { c.Tags() },
+			&Error{Cause: invalid("98a0000a 00010002 6162"), Offset: 14, Parameter: ElementTags, Reason: "is too short"},
+		},
+		{
+			"tag without a name", "0100 000c 98a0 0008 00 00 0000", func(c *Cursor) { c.Tags() },
+			&Error{Cause: invalid("98a00008 00000000"), Offset: 12, Parameter: ElementTags, Reason: "has a name or value of the wrong length"},
+		},
+		{
+			"tag of an unknown kind", "0100 0010 98a0 0009 03 01 0000 61 000000", func(c *Cursor) { c.Tags() },
+			&Error{Cause: invalid("98a00009 03010000 61"), Offset: 13, Parameter: ElementTags, Reason: "has a value of no known kind"},
+		},
+		{
+			"tag that is not a number", "0100 0018 98a0 0011 01 01 0008 61 7ff8000000000000 000000", func(c *Cursor) { c.Tags() },
+			&Error{Cause: invalid("98a00011 01010008 61 7ff8000000000000"), Offset: 21, Parameter: ElementTags, Reason: "has a number that is none"},
+		},
+		{
+			"tag twice", "0100 0014 98a0 000e 00 01 0000 61 00 01 0000 61 0000", func(c *Cursor) { c.Tags() },
+			&Error{Cause: invalid("98a0000e 0001000061 0001000061"), Offset: 18, Parameter: ElementTags, Reason: "has a name twice"},
+		},
+		{
+			"attribute that is a number", "0500 0018 98a1 0011 01 01 0008 61 3fd0000000000000 000000", func(c *Cursor) { c.Attributes() },
+			&Error{Cause: invalid("98a10011 01010008 61 3fd0000000000000"), Offset: 21, Parameter: RequestAttributes, Reason: "has a value that is not text"},
+		},
+		{
 			"cause too long", "0e00 0010 000c 000c 0001 0009 01020304", func(c *Cursor) { c.OperationError() },
 			&Error{Cause: invalid("000c000c 0001000901020304"), Offset: 8, Parameter: OperationError, Reason: "holds a cause with an impossible length"},
 		},

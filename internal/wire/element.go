@@ -20,6 +20,7 @@ func (c *Cursor) Element() rserpool.Element {
 	if e.ASAPTransport != nil {
 		e.ASAPTransport.UDPPort = asap
 	}
+	e.Tags = c.Tags()
 	c.leave(f)
 	return e
 }
@@ -38,6 +39,7 @@ func AppendElement(b []byte, e *rserpool.Element) []byte {
 		asap = e.ASAPTransport.UDPPort
 	}
 	b = appendUDPPorts(b, e.UserTransport.UDPPort, asap)
+	b = AppendTags(b, e.Tags)
 	return finish(b, start)
 }
 

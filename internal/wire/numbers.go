@@ -10,7 +10,7 @@ import (
 // with a parameter that is not recognised (RFC 5354, Section 3).
 type ParameterType uint16
 
-// The parameters of RFC 5354, Table 1, in the registry's order, and the two
+// The parameters of RFC 5354, Table 1, in the registry's order, and those
 // that this module knows beyond it.
 const (
 	IPv4Address       ParameterType = 0x0001
@@ -39,6 +39,11 @@ const (
 	// Deviation: RFC 5354 cannot say behind which UDP port an endpoint is
 	// found; see docs/deviations.md.
 	UDPEncapsulation ParameterType = 0x9899
+	// ElementTags and RequestAttributes are what an element says of itself, and a
+	// user of its request, for policies to go by. They are private to this module;
+	// others skip them silently.
+	ElementTags       ParameterType = 0x98a0
+	RequestAttributes ParameterType = 0x98a1
 )
 
 var parameterNames = map[ParameterType]string{
@@ -60,6 +65,8 @@ var parameterNames = map[ParameterType]string{
 	OpaqueTransport:   "Opaque Transport",
 	HandleResolution:  "Handle Resolution",
 	UDPEncapsulation:  "UDP Encapsulation",
+	ElementTags:       "Tags",
+	RequestAttributes: "Attributes",
 }
 
 // String returns the parameter's name in the RFC's words, or its number.
@@ -72,7 +79,8 @@ func (t ParameterType) String() string {
 
 // Known reports whether this module knows the parameter.
 func (t ParameterType) Known() bool {
-	return t >= IPv4Address && t <= OpaqueTransport || t == HandleResolution || t == UDPEncapsulation
+	return t >= IPv4Address && t <= OpaqueTransport || t == HandleResolution || t == UDPEncapsulation ||
+		t == ElementTags || t == RequestAttributes
 }
 
 // IsTransport reports whether the parameter is one of the six transports.

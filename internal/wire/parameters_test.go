@@ -23,6 +23,9 @@ var sctp = rserpool.Transport{Protocol: rserpool.SCTP, Use: rserpool.DataAndCont
 
 const sctpHex = "0004 0010 1267 0001 0001 0008 c0000201"
 
+// tagsHex is the value of a Tags parameter.
+const tagsHex = "01 05 0008 7072696365 3fd0000000000000 00 04 0005 73697465 736d616c6c 02 04 0001 73706f74 01 00 01 0000 7a"
+
 // Each parameter's bytes and value, in both directions.
 func TestParameters(t *testing.T) {
 	tests := []struct {
@@ -106,6 +109,16 @@ func TestParameters(t *testing.T) {
 			rserpool.Element{ID: 0x17, Life: 1, UserTransport: sctp, Policy: rserpool.Policy{Type: rserpool.RoundRobin}, ASAPTransport: pointer(behind(40002))},
 		},
 		{
+			"element with tags", "000a 0058 00000017 00000000 00000001 " + sctpHex + " 0008 0008 00000001 98a0 0030 " + tagsHex,
+			rserpool.Element{ID: 0x17, Life: 1, UserTransport: sctp, Policy: rserpool.Policy{Type: rserpool.RoundRobin},
+				Tags: rserpool.Tags{"price": 0.25, "site": "small", "spot": true, "z": ""}},
+		},
+		{
+			"element with tags behind a UDP port", "000a 003c 00000017 00000000 00000001 " + sctpHex + " 0008 0008 00000001 9899 0008 9c41 0000 98a0 000a 02 01 0001 61 00 0000",
+			rserpool.Element{ID: 0x17, Life: 1, UserTransport: behind(40001), Policy: rserpool.Policy{Type: rserpool.RoundRobin}, Tags: rserpool.Tags{"a": false}},
+		},
+		{"attributes", "98a1 0019 00 05 0000 6f74686572 00 06 0002 726567696f6e 6575 000000", map[string]string{"region": "eu", "other": ""}},
+		{
 			"server", "000b 0018 0a000001 " + sctpHex,
 			rserpool.Server{ID: 0x0a000001, Transport: sctp},
 		},
@@ -171,6 +184,8 @@ func parse(c *Cursor, like any) any {
 		return c.Checksum()
 	case []byte:
 		return c.Cookie()
+	case map[string]string:
+		return c.Attributes()
 	default:
 		return c.Items()
 	}
@@ -197,6 +212,8 @@ func write(v any) []byte {
 		return AppendChecksum(nil, v)
 	case []byte:
 		return AppendCookie(nil, v)
+	case map[string]string:
+		return AppendAttributes(nil, v)
 	default:
 		return AppendItems(nil, v.(uint32))
 	}
@@ -285,6 +302,8 @@ func TestHostileMessagesAllocateLittle(t *testing.T) {
 		{"transport full of addresses", fill("0004 fff8 1267 0001", "0001 0008 c0000201"), func(c *Cursor) { c.Transport() }},
 		{"transport full of what is skipped", fill("0004 fff8 1267 0001 0001 0008 c0000201", "8020 0004"), func(c *Cursor) { c.Transport() }},
 		{"causes", fill("000c fff8", "0001 0004"), func(c *Cursor) { c.OperationError() }},
+		{"shortest tags", fill("98a0 fff8", "02 01 0001 61 00"), func(c *Cursor) { c.Tags() }},
+		{"shortest attributes", fill("98a1 fff8", "00 01 0000 61"), func(c *Cursor) { c.Attributes() }},
 		{"parameters to be reported", fill("", "c020 0004"), func(*Cursor) {}},
 	}
 	for _, test := range tests {

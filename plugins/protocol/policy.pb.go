@@ -279,21 +279,23 @@ const (
 	Attribute_LIST_OF_NUMBERS  Attribute_Type = 7
 	Attribute_MAP_OF_STRINGS   Attribute_Type = 8
 	Attribute_MAP_OF_NUMBERS   Attribute_Type = 9
+	Attribute_FILE             Attribute_Type = 10 // a path; relative ones are made absolute by the host
 )
 
 // Enum value maps for Attribute_Type.
 var (
 	Attribute_Type_name = map[int32]string{
-		0: "TYPE_UNSPECIFIED",
-		1: "STRING",
-		2: "NUMBER",
-		3: "INTEGER",
-		4: "BOOL",
-		5: "DURATION",
-		6: "LIST_OF_STRINGS",
-		7: "LIST_OF_NUMBERS",
-		8: "MAP_OF_STRINGS",
-		9: "MAP_OF_NUMBERS",
+		0:  "TYPE_UNSPECIFIED",
+		1:  "STRING",
+		2:  "NUMBER",
+		3:  "INTEGER",
+		4:  "BOOL",
+		5:  "DURATION",
+		6:  "LIST_OF_STRINGS",
+		7:  "LIST_OF_NUMBERS",
+		8:  "MAP_OF_STRINGS",
+		9:  "MAP_OF_NUMBERS",
+		10: "FILE",
 	}
 	Attribute_Type_value = map[string]int32{
 		"TYPE_UNSPECIFIED": 0,
@@ -306,6 +308,7 @@ var (
 		"LIST_OF_NUMBERS":  7,
 		"MAP_OF_STRINGS":   8,
 		"MAP_OF_NUMBERS":   9,
+		"FILE":             10,
 	}
 )
 
@@ -1103,7 +1106,8 @@ func (x *Open) GetStream() uint64 {
 	return 0
 }
 
-// Delta is a change of membership. More than 4,096 elements are sent in several.
+// Delta is a change of membership: first the removals, then the others. More than
+// 4,096 elements are sent in several.
 type Delta struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Upsert []*Element             `protobuf:"bytes,1,rep,name=upsert,proto3" json:"upsert,omitempty"` // new, or registered again
@@ -2285,7 +2289,7 @@ const file_rspool_plugin_policy_proto_rawDesc = "" +
 	"\fConfigSchema\x12=\n" +
 	"\n" +
 	"attributes\x18\x01 \x03(\v2\x1d.rserpool.policy.v1.AttributeR\n" +
-	"attributes\"\xd4\x03\n" +
+	"attributes\"\xde\x03\n" +
 	"\tAttribute\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x126\n" +
 	"\x04type\x18\x02 \x01(\x0e2\".rserpool.policy.v1.Attribute.TypeR\x04type\x12\x1a\n" +
@@ -2294,7 +2298,7 @@ const file_rspool_plugin_policy_proto_rawDesc = "" +
 	"\x04help\x18\x05 \x01(\tR\x04help\x12\x15\n" +
 	"\x06one_of\x18\x06 \x03(\tR\x05oneOf\x12\x1d\n" +
 	"\aminimum\x18\a \x01(\x01H\x00R\aminimum\x88\x01\x01\x12\x1d\n" +
-	"\amaximum\x18\b \x01(\x01H\x01R\amaximum\x88\x01\x01\"\xab\x01\n" +
+	"\amaximum\x18\b \x01(\x01H\x01R\amaximum\x88\x01\x01\"\xb5\x01\n" +
 	"\x04Type\x12\x14\n" +
 	"\x10TYPE_UNSPECIFIED\x10\x00\x12\n" +
 	"\n" +
@@ -2307,7 +2311,9 @@ const file_rspool_plugin_policy_proto_rawDesc = "" +
 	"\x0fLIST_OF_STRINGS\x10\x06\x12\x13\n" +
 	"\x0fLIST_OF_NUMBERS\x10\a\x12\x12\n" +
 	"\x0eMAP_OF_STRINGS\x10\b\x12\x12\n" +
-	"\x0eMAP_OF_NUMBERS\x10\tB\n" +
+	"\x0eMAP_OF_NUMBERS\x10\t\x12\b\n" +
+	"\x04FILE\x10\n" +
+	"B\n" +
 	"\n" +
 	"\b_minimumB\n" +
 	"\n" +

@@ -26,6 +26,9 @@ const (
 	ListOfNumbers Type = Type(protocol.Attribute_LIST_OF_NUMBERS)
 	MapOfStrings  Type = Type(protocol.Attribute_MAP_OF_STRINGS)
 	MapOfNumbers  Type = Type(protocol.Attribute_MAP_OF_NUMBERS)
+	// File is the path of a file. The registrar makes it absolute: relative ones
+	// count from the configuration's folder.
+	File Type = Type(protocol.Attribute_FILE)
 )
 
 // Attribute is one line of a config block. The registrar checks the block before
@@ -51,7 +54,7 @@ func (a *Attribute) check() error {
 	switch {
 	case !attributeForm.MatchString(a.Name):
 		return errors.New("use lower case and underscores, as in \"max_load\"")
-	case a.Type < String || a.Type > MapOfNumbers:
+	case a.Type < String || a.Type > File:
 		return errors.New("it has no type")
 	case a.Required && a.Default != nil:
 		return errors.New("it is required and has a default: drop one")
@@ -121,7 +124,7 @@ type Config map[string]any
 // Has reports whether there is a value, given or by default.
 func (c Config) Has(name string) bool { return c[name] != nil }
 
-// String returns a String, empty where there is none.
+// String returns a String or a File, empty where there is none.
 func (c Config) String(name string) string {
 	s, _ := c[name].(string)
 	return s
@@ -188,4 +191,3 @@ func mapping[T any](v any) map[string]T {
 	}
 	return out
 }
-

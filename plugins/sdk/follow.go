@@ -1,6 +1,7 @@
 package sdk
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -96,7 +97,7 @@ func (f *follower) run() error {
 			}
 			err = f.handle(e)
 		case err = <-failed:
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				return nil
 			}
 		case q := <-f.asked:
@@ -156,6 +157,9 @@ func (f *follower) delta(d *protocol.Delta) error {
 	if d.GetSnapshot() && f.present == nil {
 		f.present = map[rserpool.ElementID]bool{}
 	}
+	for _, id := range d.GetRemove() {
+		f.forget(rserpool.ElementID(id))
+	}
 	for _, p := range d.GetUpsert() {
 		e := elementOf(p)
 		f.pool.members[e.ID] = &e
@@ -163,9 +167,6 @@ func (f *follower) delta(d *protocol.Delta) error {
 		if f.present != nil {
 			f.present[e.ID] = true
 		}
-	}
-	for _, id := range d.GetRemove() {
-		f.forget(rserpool.ElementID(id))
 	}
 	f.pool.sorted = nil
 	if d.GetMore() {

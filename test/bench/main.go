@@ -5,6 +5,7 @@
 //	go run ./test/bench                 everything
 //	go run ./test/bench -run Select3    the benchmarks that match
 //	go run ./test/bench -o json         the same for machines
+//	go run ./test/bench -from FILE      what go test -bench has written before
 package main
 
 import (
@@ -35,12 +36,19 @@ func main() {
 	pattern := flag.String("run", ".", "benchmarks to run, as for go test -bench")
 	length := flag.String("time", "1s", "length of each, as for go test -benchtime")
 	format := flag.String("o", "text", "text or json")
+	from := flag.String("from", "", "a file with the output of go test -bench, to report instead of running")
 	flag.Parse()
 	packages := flag.Args()
 	if len(packages) == 0 {
 		packages = []string{"./..."}
 	}
-	results, err := run(*pattern, *length, packages)
+	var results []result
+	var err error
+	if *from != "" {
+		results, err = read(*from)
+	} else {
+		results, err = run(*pattern, *length, packages)
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
@@ -78,6 +86,15 @@ func run(pattern, length string, packages []string) ([]result, error) {
 	return results, nil
 }
 
+func read(name string) ([]result, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return parse(f), nil
+}
+
 var line = regexp.MustCompile(`^Benchmark(\S+?)(?:-\d+)?\s+\d+\s+(.*)$`)
 
 func parse(r io.Reader) []result {
@@ -107,10 +124,10 @@ func parse(r io.Reader) []result {
 func report(w io.Writer, results []result) error {
 	fmt.Fprintf(w, "\n%s, %s/%s, one core unless a line says otherwise\n", runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	for _, g := range []struct{ name, title string }{
-		{"Select3", "Selections of 3 elements, million/s"},
-		{"Register", "Registrations, million/s"},
-		{"Reregister", "Re-registrations with a changed load, million/s"},
-		{"Deregister", "Deregistrations, million/s"},
+		{"Select3", "Selections of 3 elements"},
+		{"Register", "Registrations"},
+		{"Reregister", "Re-registrations with a changed load"},
+		{"Deregister", "Deregistrations"},
 	} {
 		matrix(w, results, g.name, g.title)
 	}
@@ -134,16 +151,17 @@ func matrix(w io.Writer, results []result, name, title string) {
 		if !slices.Contains(columns, p[2]) {
 			columns = append(columns, p[2])
 		}
-		cell := fmt.Sprintf("%.2f", r.Values["ops/s"]/1e6)
+		rate := r.Values["ops/cpu-s"]
+		cell := fmt.Sprintf("%.2f", rate/1e6)
 		if ref := reference[r.Name]; ref > 0 {
-			cell += fmt.Sprintf(" (%.1fx)", r.Values["ops/s"]/1e3/ref)
+			cell += fmt.Sprintf(" (%.1fx)", rate/1e3/ref)
 		}
 		cells[p[1]+"/"+p[2]] = cell
 	}
 	if len(rows) == 0 {
 		return
 	}
-	fmt.Fprintf(w, "\n%s (in brackets: times the reference)\n", title)
+	fmt.Fprintf(w, "\n%s, million a second of processor time (in brackets: times the reference)\n", title)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "elements\t%s\n", strings.Join(columns, "\t"))
 	for _, row := range rows {

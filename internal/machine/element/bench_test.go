@@ -13,11 +13,11 @@ import (
 // crowd returns a machine with n registered elements of ten pools.
 func crowd(b *testing.B, n int) *world {
 	w := newWorld(b, rserpool.Deployed)
-	w.m.Step(w.now, &machine.HomeUp{Association: 1, Local: local})
+	w.m.Step(w.Now, &machine.HomeUp{Association: 1, Local: local})
 	for i := range n {
 		in := newRegister(rserpool.Handle(fmt.Sprint("Pool", i%10)), rserpool.ElementID(i+1))
-		w.m.Step(w.now, in)
-		w.m.Step(w.now, received(&asap.RegistrationResponse{Handle: in.Handle, Element: in.Element.ID}))
+		w.m.Step(w.Now, in)
+		w.m.Step(w.Now, received(&asap.RegistrationResponse{Handle: in.Handle, Element: in.Element.ID}))
 	}
 	if w.m.inFlight != 0 || w.m.Len() != n {
 		b.Fatalf("%d unanswered, %d elements", w.m.inFlight, w.m.Len())
@@ -37,7 +37,7 @@ func BenchmarkKeepAlive(b *testing.B) {
 			in := received(&asap.KeepAlive{Sender: 0xa, Handle: "Pool3", Element: 4})
 			b.ReportAllocs()
 			for b.Loop() {
-				w.m.Step(w.now, in)
+				w.m.Step(w.Now, in)
 			}
 		})
 	}
@@ -52,11 +52,11 @@ func BenchmarkReregister(b *testing.B) {
 			up := &Update{Ticket: 4, Policy: rserpool.Policy{Type: rserpool.LeastUsed}}
 			b.ReportAllocs()
 			for b.Loop() {
-				w.now = w.now.Add(time.Microsecond)
+				w.Now = w.Now.Add(time.Microsecond)
 				w.m.elements[4].sent = time.Time{}
 				up.Policy.Load++
-				w.m.Step(w.now, up)
-				w.m.Step(w.now, answer)
+				w.m.Step(w.Now, up)
+				w.m.Step(w.Now, answer)
 			}
 		})
 	}
@@ -76,9 +76,9 @@ func BenchmarkRehome(b *testing.B) {
 			b.ReportAllocs()
 			b.ResetTimer()
 			for range b.N {
-				w.m.Step(w.now, &machine.HomeUp{Association: 1, Local: local})
+				w.m.Step(w.Now, &machine.HomeUp{Association: 1, Local: local})
 				for _, a := range answers {
-					w.m.Step(w.now, a)
+					w.m.Step(w.Now, a)
 				}
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/element")

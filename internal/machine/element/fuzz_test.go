@@ -70,7 +70,7 @@ func FuzzMachine(f *testing.F) {
 				w.step(&machine.Received{Association: w.home, PPID: asap.PPID, Payload: script[:min(len(script), int(arg))]})
 				w.check()
 			}
-			w.out.Reset()
+			w.Out.Reset()
 		}
 		// From here on the registrar behaves.
 		home()

@@ -1,32 +1,23 @@
 package element
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/hex"
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	rserpool "github.com/rspool/rspool"
 	"github.com/rspool/rspool/internal/asap"
 	"github.com/rspool/rspool/internal/machine"
+	"github.com/rspool/rspool/internal/machine/scenario"
 	"github.com/rspool/rspool/internal/transport"
 )
 
-var update = flag.Bool("update", false, "rewrite the transcripts in testdata")
-
-// A scenario is a text file of blocks, with an empty line between them: commands,
-// a line of four dashes, and the transcript of what the machine did. A line that
-// begins with # is a remark. The ticket of an element is its identifier. The
+// The commands of the scenarios. The ticket of an element is its identifier. The
 // registrar is whoever is behind the present association.
 //
 //	dialect rfc                        the first command if at all
@@ -45,88 +36,34 @@ var update = flag.Bool("update", false, "rewrite the transcripts in testdata")
 //	quiet | loud                       what is sent is not shown, or is again
 //	count                              the counters that are not zero
 func TestScenarios(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no scenarios: %v", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := runScenario(t, want)
-			if *update {
-				if err := os.WriteFile(file, got, 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			if diff := cmp.Diff(string(want), string(got)); diff != "" {
-				t.Errorf("transcript differs (-want +got), see -update:\n%s", diff)
-			}
-		})
-	}
-}
-
-// runScenario returns the file with its transcripts as they are.
-func runScenario(t *testing.T, file []byte) []byte {
-	t.Helper()
-	w := newWorld(t, rserpool.Deployed)
-	var out bytes.Buffer
-	commands, transcript := 0, false
-	flush := func() {
-		if commands > 0 {
-			out.WriteString("----\n")
-			out.Write(w.out.Bytes())
-			w.out.Reset()
-		}
-		commands, transcript = 0, false
-	}
-	for lines := bufio.NewScanner(bytes.NewReader(file)); lines.Scan(); {
-		line := lines.Text()
-		switch {
-		case line == "----":
-			transcript = true
-		case line == "":
-			flush()
-			out.WriteByte('\n')
-		case transcript:
-		default:
-			out.WriteString(line + "\n")
-			if strings.HasPrefix(line, "#") {
-				continue
-			}
-			commands++
-			if line == "dialect rfc" {
-				w = newWorld(t, rserpool.RFC)
-			} else if err := w.do(strings.Fields(line)); err != nil {
-				t.Fatalf("%s: %v", line, err)
-			}
-			w.check()
-		}
-	}
-	flush()
-	return out.Bytes()
+	scenario.Run(t, func(t *testing.T) scenario.World { return newWorld(t, rserpool.Deployed) })
 }
 
 // world is what a scenario happens in.
 type world struct {
+	scenario.Clock
 	t     testing.TB
-	start time.Time
-	now   time.Time
 	m     *Machine
 	home  machine.AssociationID
 	quiet bool
-	out   bytes.Buffer
 }
 
 func newWorld(t testing.TB, d rserpool.Dialect) *world {
-	start := time.Unix(1_700_000_000, 0)
-	return &world{t: t, start: start, now: start, m: New(Config{Dialect: d, Rand: rand.New(rand.NewPCG(1, 1))})}
+	return &world{Clock: scenario.NewClock(time.Millisecond), t: t, m: New(Config{Dialect: d, Rand: rand.New(rand.NewPCG(1, 1))})}
 }
 
 var local = transport.Address{IPs: []netip.Addr{netip.MustParseAddr("192.0.2.77"), netip.MustParseAddr("2001:db8::77")}, Port: 7000}
+
+// Do implements scenario.World.
+func (w *world) Do(words []string) error {
+	if strings.Join(words, " ") == "dialect rfc" {
+		*w = *newWorld(w.t, rserpool.RFC)
+	} else if err := w.do(words); err != nil {
+		return err
+	}
+	w.check()
+	return nil
+}
 
 func (w *world) do(words []string) error {
 	if len(words) > 1 {
@@ -150,7 +87,7 @@ func (w *world) do(words []string) error {
 		v, _ := strconv.ParseUint(n, 0, 32)
 		handle, id, words = rserpool.Handle(h), rserpool.ElementID(v), words[1:]
 	}
-	o := options(words)
+	o := scenario.Options(words)
 	on := w.home
 	if v, ok := o["on"]; ok {
 		n, err := strconv.ParseUint(v, 10, 64)
@@ -204,9 +141,7 @@ func (w *world) do(words []string) error {
 		w.step(&machine.Received{Association: on, PPID: ppid, Payload: b})
 		return err
 	case "advance":
-		d, err := time.ParseDuration(words[0])
-		w.advance(d)
-		return err
+		return w.Advance(words[0], w.m.Deadline, func() { w.step(&machine.Tick{}) })
 	case "quiet", "loud":
 		w.quiet = verb == "quiet"
 	case "count":
@@ -253,16 +188,6 @@ func newRegister(handle rserpool.Handle, id rserpool.ElementID) *Register {
 	}
 }
 
-// options reads words of the form name=value; a bare name has the value "".
-func options(words []string) map[string]string {
-	o := map[string]string{}
-	for _, w := range words {
-		name, value, _ := strings.Cut(w, "=")
-		o[name] = value
-	}
-	return o
-}
-
 func policyOf(p rserpool.Policy, o map[string]string) (rserpool.Policy, error) {
 	if v := o["policy"]; v != "" {
 		p.Type, _ = rserpool.ParsePolicyType(v)
@@ -287,27 +212,10 @@ func (w *world) receive(on machine.AssociationID, m asap.Message) {
 	w.step(&machine.Received{Association: on, PPID: asap.PPID, Payload: asap.Append(nil, m)})
 }
 
-// advance lets time pass, with a Tick at each deadline.
-func (w *world) advance(d time.Duration) {
-	end := w.now.Add(d)
-	for range 100_000 {
-		next := w.m.Deadline()
-		if next.IsZero() || next.After(end) {
-			w.now = end
-			return
-		}
-		if next.After(w.now) {
-			w.now = next
-		}
-		w.step(&machine.Tick{})
-	}
-	w.t.Fatalf("the machine does not come to rest: its deadline stays at %v", w.m.Deadline())
-}
-
 func (w *world) step(in machine.Input) {
-	for _, e := range w.m.Step(w.now, in) {
+	for _, e := range w.m.Step(w.Now, in) {
 		if s := w.describe(e); s != "" {
-			fmt.Fprintf(&w.out, "%-8v %s\n", w.now.Sub(w.start).Round(time.Millisecond), s)
+			w.Say("%s", s)
 		}
 	}
 }
@@ -363,7 +271,7 @@ func (w *world) count() {
 	c := w.m.Counters()
 	for _, f := range strings.Fields(strings.Trim(fmt.Sprintf("%+v", c), "{}")) {
 		if !strings.HasSuffix(f, ":0") {
-			fmt.Fprintf(&w.out, "%-8s %s\n", "", f)
+			fmt.Fprintf(&w.Out, "%-8s %s\n", "", f)
 		}
 	}
 }

@@ -28,7 +28,7 @@ func FuzzMachine(f *testing.F) {
 		dials := map[machine.Ticket]bool{}
 		var home, next machine.AssociationID
 		step := func(in machine.Input) {
-			for _, e := range m.Step(w.now, in) {
+			for _, e := range m.Step(w.Now, in) {
 				switch e := e.(type) {
 				case machine.Associate:
 					dials[e.Ticket] = true
@@ -120,18 +120,18 @@ func FuzzMachine(f *testing.F) {
 					step(&machine.AssociationLost{Association: id, Restarted: true})
 				}
 			case 9:
-				end := w.now.Add(time.Duration(arg) * 100 * time.Millisecond)
+				end := w.Now.Add(time.Duration(arg) * 100 * time.Millisecond)
 				for range 1000 {
 					d := m.Deadline()
 					if d.IsZero() || d.After(end) {
 						break
 					}
-					if d.After(w.now) {
-						w.now = d
+					if d.After(w.Now) {
+						w.Now = d
 					}
 					step(&machine.Tick{})
 				}
-				w.now = end
+				w.Now = end
 			}
 		}
 	})

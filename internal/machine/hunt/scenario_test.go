@@ -1,14 +1,9 @@
 package hunt
 
 import (
-	"bufio"
-	"bytes"
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -18,14 +13,11 @@ import (
 	rserpool "github.com/rspool/rspool"
 	"github.com/rspool/rspool/internal/asap"
 	"github.com/rspool/rspool/internal/machine"
+	"github.com/rspool/rspool/internal/machine/scenario"
 	"github.com/rspool/rspool/internal/transport"
 )
 
-var update = flag.Bool("update", false, "rewrite the transcripts in testdata")
-
-// A scenario is a text file of blocks, with an empty line between them: commands,
-// a line of four dashes, and the transcript of what the hunt did. A line that
-// begins with # is a remark. Numbers after a colon in the transcript are tickets.
+// The commands of the scenarios. Numbers after a colon in a transcript are tickets.
 //
 //	hunt dialect=rfc                 configures; the first command if at all
 //	servers 192.0.2.1:3863 ...       the static list
@@ -38,82 +30,18 @@ var update = flag.Bool("update", false, "rewrite the transcripts in testdata")
 //	rehunt ASSOCIATION
 //	advance 10s
 func TestScenarios(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no scenarios: %v", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := runScenario(t, want)
-			if *update {
-				if err := os.WriteFile(file, got, 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			if diff := cmp.Diff(string(want), string(got)); diff != "" {
-				t.Errorf("transcript differs (-want +got), see -update:\n%s", diff)
-			}
-		})
-	}
-}
-
-// runScenario returns the file with its transcripts as they are.
-func runScenario(t *testing.T, file []byte) []byte {
-	t.Helper()
-	w := newWorld(t, rserpool.Deployed)
-	var out bytes.Buffer
-	commands, transcript := 0, false
-	flush := func() {
-		if commands > 0 {
-			out.WriteString("----\n")
-			out.Write(w.out.Bytes())
-			w.out.Reset()
-		}
-		commands, transcript = 0, false
-	}
-	for lines := bufio.NewScanner(bytes.NewReader(file)); lines.Scan(); {
-		line := lines.Text()
-		switch {
-		case line == "----":
-			transcript = true
-		case line == "":
-			flush()
-			out.WriteByte('\n')
-		case transcript:
-		default:
-			out.WriteString(line + "\n")
-			if strings.HasPrefix(line, "#") {
-				continue
-			}
-			commands++
-			if strings.HasPrefix(line, "hunt ") {
-				w = newWorld(t, rserpool.RFC)
-			} else if err := w.do(strings.Fields(line)); err != nil {
-				t.Fatalf("%s: %v", line, err)
-			}
-		}
-	}
-	flush()
-	return out.Bytes()
+	scenario.Run(t, func(t *testing.T) scenario.World { return newWorld(t, rserpool.Deployed) })
 }
 
 // world is what a scenario happens in.
 type world struct {
-	t     *testing.T
-	start time.Time
-	now   time.Time
-	m     *Machine
-	out   bytes.Buffer
+	scenario.Clock
+	t *testing.T
+	m *Machine
 }
 
 func newWorld(t *testing.T, d rserpool.Dialect) *world {
-	start := time.Unix(1_700_000_000, 0)
-	return &world{t: t, start: start, now: start, m: New(Config{
+	return &world{Clock: scenario.NewClock(time.Millisecond), t: t, m: New(Config{
 		Dialect:         d,
 		Timeout:         10 * time.Second,
 		MaxTimeout:      60 * time.Second,
@@ -124,7 +52,8 @@ func newWorld(t *testing.T, d rserpool.Dialect) *world {
 
 var local = transport.Address{IPs: []netip.Addr{netip.MustParseAddr("192.0.2.77")}, Port: 7000}
 
-func (w *world) do(words []string) error {
+// Do implements scenario.World.
+func (w *world) Do(words []string) error {
 	verb, words := words[0], words[1:]
 	number := func(i int) uint64 {
 		n, err := strconv.ParseUint(words[i], 0, 32)
@@ -135,6 +64,8 @@ func (w *world) do(words []string) error {
 	}
 	association := func(i int) machine.AssociationID { return machine.AssociationID(number(i)) }
 	switch verb {
+	case "hunt":
+		*w = *newWorld(w.t, rserpool.RFC)
 	case "servers":
 		in := &Servers{}
 		for _, s := range words {
@@ -168,11 +99,7 @@ func (w *world) do(words []string) error {
 	case "rehunt":
 		w.step(&machine.Rehunt{Association: association(0), Reason: "it does not answer"})
 	case "advance":
-		d, err := time.ParseDuration(words[0])
-		if err != nil {
-			return err
-		}
-		w.advance(d)
+		return w.Advance(words[0], w.m.Deadline, func() { w.step(&machine.Tick{}) })
 	default:
 		return fmt.Errorf("unknown command")
 	}
@@ -205,26 +132,9 @@ func announcement(id rserpool.RegistrarID, source string, options []string) (*ma
 	return &machine.Heard{Group: machine.ASAPGroup, From: from, Payload: asap.Append(nil, msg)}, nil
 }
 
-// advance lets time pass, with a Tick at each deadline.
-func (w *world) advance(d time.Duration) {
-	end := w.now.Add(d)
-	for range 10_000 {
-		next := w.m.Deadline()
-		if next.IsZero() || next.After(end) {
-			w.now = end
-			return
-		}
-		if next.After(w.now) {
-			w.now = next
-		}
-		w.step(&machine.Tick{})
-	}
-	w.t.Fatalf("the machine does not come to rest: its deadline stays at %v", w.m.Deadline())
-}
-
 func (w *world) step(in machine.Input) {
-	for _, e := range w.m.Step(w.now, in) {
-		fmt.Fprintf(&w.out, "%-8v %s\n", w.now.Sub(w.start).Round(time.Millisecond), w.describe(e))
+	for _, e := range w.m.Step(w.Now, in) {
+		w.Say("%s", w.describe(e))
 	}
 }
 
@@ -253,7 +163,7 @@ func (w *world) describe(e machine.Effect) string {
 	case machine.HomeLost:
 		return fmt.Sprintf("home %d lost: %s", e.Association, e.Reason)
 	case Failed:
-		return fmt.Sprintf("all %d failed, again in %v", e.Tried, e.Again.Sub(w.now).Round(time.Millisecond))
+		return fmt.Sprintf("all %d failed, again in %v", e.Tried, e.Again.Sub(w.Now).Round(time.Millisecond))
 	}
 	w.t.Fatalf("unexpected effect %T", e)
 	return ""

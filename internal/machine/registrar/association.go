@@ -212,7 +212,7 @@ func (m *Machine) writable(in *machine.Writable) {
 	}
 	for _, s := range a.subscriptions {
 		m.counters.Updates++
-		m.answer(a, s.pool, s.items, pushed)
+		m.answer(a, s.pool, s.items, s.attributes, pushed)
 	}
 	for _, h := range a.missed {
 		m.counters.Updates++

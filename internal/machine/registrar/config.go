@@ -51,9 +51,13 @@ type Config struct {
 
 	// Policies are the selection policies by wire type. Required.
 	Policies *engine.Registry
-	// Pool returns the options of a pool whose first element registers. If
-	// nil, no pool has any.
-	Pool func(rserpool.Handle) handlespace.Options
+	// Pool returns the options of a pool whose first element registers, which
+	// pools may share. If nil, or if it returns nil, a pool has none.
+	Pool func(rserpool.Handle) *handlespace.Options
+	// Run hands the machine a Call as soon as possible, for policies that hear of
+	// something outside. It may be called from any goroutine, but not within a
+	// Step. If nil, no policy may do so.
+	Run func(*Call)
 }
 
 func (c Config) withDefaults() Config {

@@ -1,6 +1,9 @@
 package registrar
 
-import rserpool "github.com/rspool/rspool"
+import (
+	rserpool "github.com/rspool/rspool"
+	"github.com/rspool/rspool/engine"
+)
 
 // Counters count what happened since the machine was made. The zero value is
 // ready; a copy is a snapshot.
@@ -69,6 +72,21 @@ var reasonNames = [...]string{"deregistered", "expired", "keepalive", "unreachab
 // String returns the reason as policies know it: "deregistered", "expired",
 // "keepalive", "unreachable", "association" or "withdrawn".
 func (r Reason) String() string { return reasonNames[r] }
+
+// failure returns the reason as policies know it, where they hear of it.
+func (r Reason) failure() (engine.Reason, bool) {
+	switch r {
+	case Silent:
+		return engine.KeepAlive, true
+	case Gone:
+		return engine.Association, true
+	case Expired:
+		return engine.Expired, true
+	case Unreachable:
+		return engine.Unreachable, true
+	}
+	return 0, false
+}
 
 // AbortReason says why the registrar ended an association.
 type AbortReason uint8

@@ -43,8 +43,8 @@ func (m *Machine) measurePeers() {
 // step (draft-dreibholz-rserpool-delay, Section 2.1).
 func (m *Machine) distanceOf(rtt time.Duration) uint32 {
 	step := m.cfg.Scope.DistanceStep
-	rounded := (rtt/2 + step/2) / step * step
-	return uint32(min(rounded.Milliseconds(), 1<<31))
+	steps := (rtt/2 + step/2) / step
+	return uint32(min((steps * step).Milliseconds(), 1<<31))
 }
 
 // measuredRTT follows a measurement: distances along the association change.

@@ -14,6 +14,10 @@ import (
 // Space returns the handlespace, to be looked at and not to be changed.
 func (m *Machine) Space() *handlespace.Space { return m.space }
 
+// Close lets the policies of all pools know that they are used no longer. No Step
+// follows.
+func (m *Machine) Close() { m.space.Close() }
+
 // Counters returns a copy of the counters.
 func (m *Machine) Counters() Counters {
 	c := m.counters

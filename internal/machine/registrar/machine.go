@@ -13,6 +13,7 @@ import (
 	"time"
 
 	rserpool "github.com/rspool/rspool"
+	"github.com/rspool/rspool/engine"
 	"github.com/rspool/rspool/internal/asap"
 	"github.com/rspool/rspool/internal/handlespace"
 	"github.com/rspool/rspool/internal/machine"
@@ -36,6 +37,7 @@ type Machine struct {
 	// Used again and again:
 	decoder asap.Decoder
 	message replies
+	request engine.Request
 	chosen  []*handlespace.Entry
 	expired []*handlespace.Entry
 	out     outbox
@@ -45,20 +47,22 @@ type Machine struct {
 func New(cfg Config, start time.Time) *Machine {
 	cfg = cfg.withDefaults()
 	m := &Machine{
-		cfg: cfg,
-		now: start,
-		space: handlespace.New(handlespace.Config{
-			Policies:        cfg.Policies,
-			Rand:            cfg.Rand,
-			MaxPools:        cfg.MaxPools,
-			MaxPoolElements: cfg.MaxPoolElements,
-			MaxElements:     cfg.MaxElements,
-			Options:         cfg.Pool,
-		}),
+		cfg:          cfg,
+		now:          start,
 		associations: map[machine.AssociationID]*association{},
 		announcer:    announcer{others: map[rserpool.RegistrarID]time.Time{}},
 		counters:     Counters{Errors: map[rserpool.CauseCode]uint64{}},
 	}
+	m.space = handlespace.New(handlespace.Config{
+		Policies:        cfg.Policies,
+		Rand:            cfg.Rand,
+		MaxPools:        cfg.MaxPools,
+		MaxPoolElements: cfg.MaxPoolElements,
+		MaxElements:     cfg.MaxElements,
+		Options:         cfg.Pool,
+		Run:             m.run,
+		Notice:          m.noticed,
+	})
 	m.startScope()
 	return m
 }
@@ -98,6 +102,12 @@ func (m *Machine) Step(now time.Time, in machine.Input) []machine.Effect {
 	case *Measured:
 		m.measuredRTT(in)
 	case *machine.Tick:
+	case *Call:
+		in.f(now)
+	case *Configure:
+		m.space.SetOptions(in.Policies, in.Pool)
+	case *Adopt:
+		m.adoptPolicies(in)
 	case *Drain:
 		m.drain()
 	}

@@ -73,8 +73,13 @@ const (
 	MessageRefused
 	AssociationEnded // by this side
 	PeerComplained
-	InSync    // this registrar, with its mentor
-	PeerFound // another registrar
+	PolicyFailed // for the first time in a while
+	PolicyLeft   // for the next one of the pool's chain
+	PolicyTried  // again, for nothing
+	PolicyReturned
+	PoolTooLarge // for its policy
+	InSync       // this registrar, with its mentor
+	PeerFound    // another registrar
 	PeerLost
 	PeerRevived // it was taken for dead
 	PeerDisagrees
@@ -85,6 +90,7 @@ const (
 )
 
 var eventNames = [...]string{"pool is new", "pool is gone", "element has joined", "element has moved", "element has left", "registration is refused", "message is refused", "association is ended", "peer reports an error",
+	"policy fails", "policy is left for the next", "policy is tried again", "policy is back", "pool is too large for its policy",
 	"handlespace is in sync", "peer is found", "peer is lost", "peer is alive after all", "peer is audited: checksums differ", "peer is ignored", "takeover has begun", "takeover is done", "peer has taken over"}
 
 // String returns the event as a log says it.
@@ -97,9 +103,12 @@ type Observed struct {
 	Element     rserpool.ElementID
 	Association machine.AssociationID
 	Detail      string // a reason or fault, where there is one
-	Peer        rserpool.RegistrarID
-	Count       int           // elements taken over
-	Took        time.Duration // from the peer's loss on
+
+	Policy, Version, Hash string // that it is about
+	Next                  string // policy that the pool goes by from now on
+	Peer                  rserpool.RegistrarID
+	Count                 int           // elements taken over
+	Took                  time.Duration // from the peer's loss on
 }
 
 func (m *Machine) observe(ev Observed) {

@@ -15,6 +15,7 @@ type pool struct {
 	space   *handlespace.Pool
 	handle  rserpool.Handle
 	updates updates
+	clock   clock
 	gone    bool
 }
 
@@ -75,14 +76,21 @@ func (m *Machine) settle(entry *handlespace.Entry) *member {
 	if p == nil {
 		p = &pool{space: entry.Pool(), handle: entry.Pool().Handle()}
 		p.updates.owner = p
+		p.clock.owner, p.clock.pool = &p.clock, p
 		p.space.Attachment = p
 		m.observe(Observed{Event: PoolCreated, Handle: p.handle, Detail: p.space.Type().String()})
 	}
 	e := &member{entry: entry, pool: p, since: m.now, updated: m.now}
 	e.watch.owner = e
 	entry.Attachment = e
+	m.wind(p)
 	return e
 }
+
+// twoAssociations is told of an element that moves while its former association
+// lives. Once is an element that has changed its mind; again and again are two
+// elements with one identifier behind one address, which nothing else tells apart.
+const twoAssociations = "its former association lives: if this repeats, two elements share the identifier"
 
 // renewed follows a re-registration.
 func (m *Machine) renewed(a *association, e *member, moved bool) {
@@ -92,10 +100,15 @@ func (m *Machine) renewed(a *association, e *member, moved bool) {
 	m.hangUp(e)
 	if e.association != a {
 		m.counters.Moved++
+		moving := Observed{Event: ElementMoved, Handle: e.pool.handle, Element: e.entry.ID(), Association: a.id}
+		if e.association != nil {
+			moving.Detail = twoAssociations
+		}
 		m.adopt(a, e)
-		m.observe(Observed{Event: ElementMoved, Handle: e.pool.handle, Element: e.entry.ID(), Association: a.id})
+		m.observe(moving)
 	}
 	m.rest(e)
+	m.wind(e.pool)
 	if moved {
 		m.changed(e.pool)
 	}
@@ -115,10 +128,15 @@ func (m *Machine) remove(e *member, why Reason) {
 	m.hangUp(e)
 	m.disown(e)
 	m.alarms.clear(&e.watch.alarm)
+	if failure, ok := why.failure(); ok {
+		m.space.Failed(m.now, e.entry, failure)
+	}
 	m.space.Remove(e.entry)
 	e.entry.Attachment = nil
+	m.wind(e.pool)
 	if e.pool.space.Len() == 0 {
 		e.pool.gone = true
+		m.alarms.clear(&e.pool.clock.alarm)
 		m.observe(Observed{Event: PoolEmptied, Handle: e.pool.handle})
 	}
 	m.changed(e.pool)

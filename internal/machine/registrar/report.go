@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/rspool/rspool/engine"
 	"github.com/rspool/rspool/internal/asap"
 	"github.com/rspool/rspool/internal/machine"
 )
@@ -47,7 +48,8 @@ func (m *Machine) unreachable(a *association, msg *asap.Unreachable) {
 		return
 	}
 	r.recent = append(r.recent, report{a.id, m.now})
-	m.space.Failed(m.now, e.entry)
+	m.space.Failed(m.now, e.entry, engine.Unreachable)
+	m.wind(e.pool)
 	m.verify(e)
 }
 

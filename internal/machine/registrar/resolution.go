@@ -30,15 +30,15 @@ func (m *Machine) resolution(a *association, msg *asap.HandleResolution) {
 		return
 	}
 	why := asked
-	if msg.Subscribe && m.subscribe(a, p, msg.Items) {
+	if msg.Subscribe && m.subscribe(a, p, msg.Items, msg.Attributes) {
 		why = subscribed
 	}
-	m.answer(a, p, msg.Items, why)
+	m.answer(a, p, msg.Items, msg.Attributes, why)
 }
 
 // answer names the elements that the pool's policy gives. A pushed answer does
 // not count as a selection: nobody is about to use it.
-func (m *Machine) answer(a *association, p *pool, items uint32, why occasion) {
+func (m *Machine) answer(a *association, p *pool, items uint32, attributes map[string]string, why occasion) {
 	if !a.stalled.IsZero() {
 		m.counters.Ignored[Stalled]++
 		return
@@ -46,7 +46,12 @@ func (m *Machine) answer(a *association, p *pool, items uint32, why occasion) {
 	msg := &m.message.resolution
 	clear(msg.Elements)
 	*msg = asap.HandleResolutionResponse{Accepted: why != asked, Handle: p.handle, Elements: msg.Elements[:0]}
-	m.chosen = p.space.Answer(engine.Request{Items: m.items(p, items), Preview: why == pushed}, m.chosen[:0])
+	m.request = engine.Request{Items: m.items(p, items), Preview: why == pushed, Now: m.now, Attributes: attributes}
+	if len(a.remote.IPs) > 0 {
+		m.request.UserAddress = a.remote.IPs[0]
+	}
+	m.chosen = p.space.Answer(&m.request, m.chosen[:0])
+	m.wind(p)
 	room := wire.MaxMessageLen - maxAnswerHead - len(p.handle)
 	for _, e := range m.chosen {
 		if room -= elementLen(e.Element()); room < 0 {
@@ -56,6 +61,7 @@ func (m *Machine) answer(a *association, p *pool, items uint32, why occasion) {
 		msg.Elements[len(msg.Elements)-1].ASAPTransport = nil // registrars alone need it
 	}
 	clear(m.chosen)
+	m.request.Attributes = nil
 	if len(msg.Elements) == 0 {
 		m.counters.Empty++
 		msg.Error = rserpool.Fail(rserpool.LackOfResources)
@@ -106,5 +112,5 @@ func elementLen(e *rserpool.Element) int {
 		padding = 3 * 3
 	)
 	t := &e.UserTransport
-	return head + port + len(t.Addresses)*address + len(t.Opaque) + policy + len(e.Policy.Data) + udpPort + padding
+	return head + port + len(t.Addresses)*address + len(t.Opaque) + policy + len(e.Policy.Data) + udpPort + wire.TagsLen(e.Tags) + padding
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	rserpool "github.com/rspool/rspool"
+	"github.com/rspool/rspool/engine"
 	"github.com/rspool/rspool/internal/asap"
 	"github.com/rspool/rspool/internal/handlespace"
 	"github.com/rspool/rspool/internal/transport"
@@ -74,13 +75,15 @@ func parseConfig(words []string) (Config, error) {
 			if !ok {
 				return cfg, fmt.Errorf("unknown policy %q", v)
 			}
-			cfg.Pool = func(rserpool.Handle) handlespace.Options { return handlespace.Options{WirePolicy: p} }
+			cfg.Pool = func(rserpool.Handle) *handlespace.Options { return &handlespace.Options{WirePolicy: p} }
 		case "policy":
 			p, err := policies.Find(v)
 			if err != nil {
 				return cfg, err
 			}
-			cfg.Pool = func(rserpool.Handle) handlespace.Options { return handlespace.Options{Policy: p} }
+			cfg.Pool = func(rserpool.Handle) *handlespace.Options {
+				return &handlespace.Options{Chain: engine.ChainConfig{Policies: []engine.Policy{p}}}
+			}
 		default:
 			return cfg, fmt.Errorf("unknown option %q", name)
 		}

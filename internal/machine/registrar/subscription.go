@@ -13,6 +13,7 @@ type subscription struct {
 	association *association
 	pool        *pool
 	items       uint32
+	attributes  map[string]string
 	peerPlace   int // in association.subscriptions
 	poolPlace   int // in updates.subscriptions
 }
@@ -32,10 +33,10 @@ type updates struct {
 const maxServed = 64
 
 // subscribe notes the wish and reports whether it is honoured.
-func (m *Machine) subscribe(a *association, p *pool, items uint32) bool {
+func (m *Machine) subscribe(a *association, p *pool, items uint32, attributes map[string]string) bool {
 	for _, s := range a.subscriptions {
 		if s.pool == p {
-			s.items = items
+			s.items, s.attributes = items, attributes
 			return true
 		}
 	}
@@ -43,7 +44,7 @@ func (m *Machine) subscribe(a *association, p *pool, items uint32) bool {
 		m.counters.SubscriptionsRefused++
 		return false
 	}
-	s := &subscription{association: a, pool: p, items: items,
+	s := &subscription{association: a, pool: p, items: items, attributes: attributes,
 		peerPlace: len(a.subscriptions), poolPlace: len(p.updates.subscriptions)}
 	a.subscriptions = append(a.subscriptions, s)
 	p.updates.subscriptions = append(p.updates.subscriptions, s)
@@ -125,7 +126,7 @@ func (p *pool) ring(m *Machine) {
 		s := u.subscriptions[u.served]
 		u.served++
 		m.counters.Updates++
-		m.answer(s.association, p, s.items, pushed)
+		m.answer(s.association, p, s.items, s.attributes, pushed)
 	}
 	if u.served < len(u.subscriptions) {
 		m.alarms.set(&u.alarm, m.now)

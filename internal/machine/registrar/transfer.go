@@ -36,11 +36,11 @@ func (m *Machine) fetch(p *peer, own bool) {
 	t := &transfer{peer: p, own: own}
 	t.owner = t
 	p.transfer = t
-	m.request(t)
+	m.demand(t)
 }
 
-// request asks for the next part.
-func (m *Machine) request(t *transfer) {
+// demand asks for the next part.
+func (m *Machine) demand(t *transfer) {
 	m.alarms.set(&t.alarm, m.after(m.cfg.Scope.MaxTimeNoResponse))
 	m.tell(t.peer.link(), &enrp.HandleTableRequest{Route: m.to(t.peer.id), OwnChildren: t.own})
 }
@@ -79,7 +79,7 @@ func (m *Machine) handleTableResponse(p *peer, msg *enrp.HandleTableResponse) {
 		m.ignore(p.link(), EndlessTable, fmt.Sprintf("%d elements", t.seen))
 		m.transferred(t, false)
 	default:
-		m.request(t)
+		m.demand(t)
 	}
 }
 

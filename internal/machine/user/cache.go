@@ -2,7 +2,6 @@ package user
 
 import (
 	"container/list"
-	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -16,13 +15,14 @@ import (
 type cache struct {
 	limit    int
 	policies *engine.Registry
-	rand     *rand.Rand
+	setting  engine.Setting
+	notice   func(rserpool.Handle, engine.Event)
 	entries  map[rserpool.Handle]*entry
 	age      list.List // of *entry, the one learnt longest ago first
+	chained  []*view   // those with more than a built-in policy
 }
 
-// entry is a pool as a registrar told it. Elements are chosen by the same engine
-// as in the registrar.
+// entry is a pool as a registrar told it.
 type entry struct {
 	handle   rserpool.Handle
 	policy   rserpool.Policy
@@ -30,16 +30,9 @@ type entry struct {
 	learnt   time.Time
 	pushed   bool // kept up to date by the home registrar
 	renew    bool // was kept up to date by a former one
-	selector *engine.Selector
-	kind     rserpool.PolicyType // that selector works by
-	members  map[rserpool.ElementID]*member
+	elements []rserpool.Element
+	views    []*view
 	place    *list.Element
-}
-
-type member struct {
-	engine.Member
-	element rserpool.Element
-	seen    bool
 }
 
 // fresh reports whether an entry needs no question.
@@ -60,32 +53,24 @@ func (c *cache) learn(now time.Time, h rserpool.Handle, p rserpool.Policy, eleme
 		c.entries[h] = e
 	}
 	c.age.MoveToBack(e.place)
-	whole := asked == AllItems && len(elements) < maxAnswer
-	if kind := selectionType(p.Type, whole); e.selector == nil || e.kind != kind {
-		e.kind, e.members = kind, map[rserpool.ElementID]*member{}
-		e.selector = engine.NewSelector(c.policy(kind), c.rand)
-	}
 	e.policy, e.asked, e.learnt = p, asked, now
-	for i := range elements {
-		e.put(&elements[i])
-	}
-	for id, m := range e.members {
-		if !m.seen {
-			e.remove(id)
+	e.elements = slices.Clone(elements)
+	e.views = slices.DeleteFunc(e.views, func(v *view) bool {
+		stale := v.config == nil && v.kind != e.kind()
+		if stale {
+			c.close(v)
 		}
-		m.seen = false
+		return stale
+	})
+	for _, v := range e.views {
+		v.learn(now, e.elements)
 	}
 	return e
 }
 
-// policy returns the policy of a type, round robin where it is not known: the
-// registrar's order is as good as any.
-func (c *cache) policy(t rserpool.PolicyType) engine.Policy {
-	if p, ok := c.policies.ByType(t); ok {
-		return p
-	}
-	p, _ := c.policies.ByType(rserpool.RoundRobin)
-	return p
+// kind is the policy type by which elements are chosen where nothing else is said.
+func (e *entry) kind() rserpool.PolicyType {
+	return selectionType(e.policy.Type, e.asked == AllItems && len(e.elements) < maxAnswer)
 }
 
 // maxAnswer is the number of elements at which registrars, deployed ones and this
@@ -113,33 +98,16 @@ func selectionType(t rserpool.PolicyType, whole bool) rserpool.PolicyType {
 	return t
 }
 
-func (e *entry) put(el *rserpool.Element) {
-	if m := e.members[el.ID]; m != nil {
-		m.seen, m.element = true, *el
-		e.selector.Update(&m.Member)
-		return
-	}
-	m := &member{element: *el, seen: true}
-	m.Element, m.Owner = &m.element, m
-	e.members[el.ID] = m
-	e.selector.Add(&m.Member)
-}
-
-func (e *entry) remove(id rserpool.ElementID) {
-	if m := e.members[id]; m != nil {
-		e.selector.Remove(&m.Member)
-		delete(e.members, id)
-	}
-}
-
-// choose selects up to n elements but for those to avoid. Where there are some to
-// avoid, more are drawn and left out.
-func (e *entry) choose(n uint32, avoid []rserpool.ElementID) []rserpool.Element {
-	want := int(min(max(n, 1), uint32(e.selector.Len())))
-	drawn := e.selector.Select(engine.Request{Items: want + len(avoid)}, nil)
+// choose selects up to n elements but for those to avoid, by a policy or, without
+// one, by that of the pool. Where there are some to avoid, more are drawn and left
+// out.
+func (c *cache) choose(now time.Time, e *entry, by caller) []rserpool.Element {
+	want := int(min(max(by.items, 1), uint32(len(e.elements))))
+	r := &engine.Request{Items: want + len(by.avoid), Now: now, Handle: e.handle, Attributes: by.attributes}
+	drawn := c.view(now, e, by.policy).chain.Select(r, nil)
 	chosen := make([]rserpool.Element, 0, want)
 	for _, m := range drawn {
-		if el := m.Owner.(*member).element; len(chosen) < want && !slices.Contains(avoid, el.ID) {
+		if el := m.Owner.(*member).element; len(chosen) < want && !slices.Contains(by.avoid, el.ID) {
 			chosen = append(chosen, el)
 		}
 	}
@@ -149,20 +117,33 @@ func (e *entry) choose(n uint32, avoid []rserpool.ElementID) []rserpool.Element 
 // serves reports whether the entry holds as many elements as are wanted, or all
 // there are.
 func (e *entry) serves(items uint32) bool {
-	return e.asked == AllItems || items <= e.asked || uint64(items) <= uint64(e.selector.Len())
+	return e.asked == AllItems || items <= e.asked || uint64(items) <= uint64(len(e.elements))
 }
 
 // drop removes an element that does not serve.
-func (c *cache) drop(h rserpool.Handle, id rserpool.ElementID) {
-	if e := c.entries[h]; e != nil {
-		e.remove(id)
+func (c *cache) drop(now time.Time, h rserpool.Handle, id rserpool.ElementID) {
+	e := c.entries[h]
+	if e == nil {
+		return
+	}
+	e.elements = slices.DeleteFunc(e.elements, func(el rserpool.Element) bool { return el.ID == id })
+	for _, v := range e.views {
+		if m := v.members[id]; m != nil {
+			v.chain.Failed(now, &m.Member, engine.Unreachable)
+			v.remove(id)
+		}
 	}
 }
 
 // forget removes an entry.
 func (c *cache) forget(h rserpool.Handle) {
-	if e := c.entries[h]; e != nil {
-		c.age.Remove(e.place)
-		delete(c.entries, h)
+	e := c.entries[h]
+	if e == nil {
+		return
+	}
+	c.age.Remove(e.place)
+	delete(c.entries, h)
+	for _, v := range e.views {
+		c.close(v)
 	}
 }

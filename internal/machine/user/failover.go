@@ -29,12 +29,14 @@ func (s *Session) proceed(now time.Time) {
 	}
 	s.phase, s.wake = resolving, time.Time{}
 	s.emit(Resolve{
-		Ticket:    s.ticket,
-		Handle:    s.cfg.Handle,
-		Items:     s.search.items(s.cfg.Items),
-		Avoid:     slices.Clone(s.search.tried),
-		CacheTime: s.cfg.CacheTime,
-		Subscribe: s.cfg.Subscribe,
+		Ticket:     s.ticket,
+		Handle:     s.cfg.Handle,
+		Items:      s.search.items(s.cfg.Items),
+		Avoid:      slices.Clone(s.search.tried),
+		CacheTime:  s.cfg.CacheTime,
+		Subscribe:  s.cfg.Subscribe,
+		Policy:     s.cfg.Policy,
+		Attributes: s.cfg.Attributes,
 	})
 }
 

@@ -97,7 +97,7 @@ func (r *Resolver) report(now time.Time, in Report) {
 	if in.Element == 0 || rserpool.CheckHandle(in.Handle, r.cfg.MaxHandleLength) != nil {
 		return
 	}
-	r.cache.drop(in.Handle, in.Element)
+	r.cache.drop(now, in.Handle, in.Element)
 	if !r.reports.admit(now, in) {
 		r.stats.ReportsLimited++
 		return

@@ -2,10 +2,12 @@ package user
 
 import (
 	"container/list"
+	"maps"
 	"slices"
 	"time"
 
 	rserpool "github.com/rspool/rspool"
+	"github.com/rspool/rspool/engine"
 	"github.com/rspool/rspool/internal/machine"
 )
 
@@ -19,19 +21,23 @@ type request struct {
 	items     uint32
 	subscribe bool
 	cached    bool // the answer goes into the cache, and further callers may join
-	callers   []caller
-	attempts  int
-	expires   time.Time     // end of the present T1
-	asked     time.Time     // when it was sent to the present home first
-	place     *list.Element // in requests.order
-	sent      bool          // on the present home's association
+
+	attributes map[string]string
+	callers    []caller
+	attempts   int
+	expires    time.Time     // end of the present T1
+	asked      time.Time     // when it was sent to the present home first
+	place      *list.Element // in requests.order
+	sent       bool          // on the present home's association
 }
 
 // caller is one Resolve behind a request.
 type caller struct {
-	ticket machine.Ticket
-	items  uint32
-	avoid  []rserpool.ElementID
+	ticket     machine.Ticket
+	items      uint32
+	avoid      []rserpool.ElementID
+	policy     *engine.ChainConfig
+	attributes map[string]string
 }
 
 // requests holds the requests under way.
@@ -71,7 +77,8 @@ func (q *requests) cancel(t machine.Ticket) {
 // join finds a request under way whose answer serves in as well.
 func (q *requests) join(in *Resolve) *request {
 	r := q.cached[in.Handle]
-	if r != nil && (r.subscribe || !in.Subscribe) && (r.items == in.Items || r.items > in.Items && in.Items != 0) {
+	items := in.asks()
+	if r != nil && (r.subscribe || !in.Subscribe) && (r.items == items || r.items > items && items != 0) && maps.Equal(r.attributes, in.Attributes) {
 		return r
 	}
 	return nil

@@ -21,14 +21,14 @@ func (r *Resolver) resolve(now time.Time, in *Resolve) {
 	if cached {
 		e = r.cache.entries[in.Handle]
 	}
-	if e != nil && e.fresh(now, in.CacheTime) && e.serves(in.Items) {
-		if chosen := e.choose(in.Items, in.Avoid); len(chosen) > 0 {
+	c := caller{ticket: in.Ticket, items: in.Items, avoid: in.Avoid, policy: in.Policy, attributes: in.Attributes}
+	if e != nil && e.fresh(now, in.CacheTime) && e.serves(in.asks()) {
+		if chosen := r.cache.choose(now, e, c); len(chosen) > 0 {
 			r.stats.CacheHits++
 			r.emit(Resolved{Ticket: in.Ticket, Handle: in.Handle, Policy: e.policy, Elements: chosen, Cached: true})
 			return
 		}
 	}
-	c := caller{ticket: in.Ticket, items: in.Items, avoid: in.Avoid}
 	if cached {
 		if q := r.requests.join(in); q != nil && len(q.callers) < r.cfg.MaxRequests {
 			r.stats.Joined++
@@ -40,7 +40,7 @@ func (r *Resolver) resolve(now time.Time, in *Resolve) {
 		r.emit(Resolved{Ticket: in.Ticket, Handle: in.Handle, Err: ErrBusy})
 		return
 	}
-	q := &request{handle: in.Handle, items: in.Items, cached: cached, subscribe: cached && in.Subscribe}
+	q := &request{handle: in.Handle, items: in.asks(), cached: cached, subscribe: cached && in.Subscribe, attributes: in.Attributes}
 	if q.subscribe {
 		q.items = AllItems // what is pushed is the pool, not a selection
 	} else if e != nil && q.items != 0 {
@@ -65,7 +65,7 @@ func (r *Resolver) sendRequest(now time.Time, q *request) {
 	if !q.sent {
 		r.requests.enqueue(now, q)
 	}
-	r.send(&asap.HandleResolution{Subscribe: q.subscribe, Handle: q.handle, Items: q.items})
+	r.send(&asap.HandleResolution{Subscribe: q.subscribe, Handle: q.handle, Items: q.items, Attributes: q.attributes})
 }
 
 // answer handles a response: the answer to a request, or an update that the
@@ -89,8 +89,9 @@ func (r *Resolver) answer(now time.Time, m *asap.HandleResolutionResponse) {
 		for _, c := range q.callers {
 			a := Resolved{Ticket: c.ticket, Handle: q.handle, Policy: m.Policy}
 			if e != nil {
-				if a.Elements = e.choose(c.items, c.avoid); len(a.Elements) == 0 {
-					a.Elements = e.choose(c.items, nil)
+				if a.Elements = r.cache.choose(now, e, c); len(a.Elements) == 0 {
+					c.avoid = nil
+					a.Elements = r.cache.choose(now, e, c)
 				}
 			} else {
 				a.Elements = m.Elements // there is one caller
@@ -185,7 +186,7 @@ func (r *Resolver) giveUp(now time.Time, q *request) {
 	for _, c := range q.callers {
 		a := Resolved{Ticket: c.ticket, Handle: q.handle, Err: ErrNoAnswer}
 		if q.cached && e != nil {
-			if chosen := e.choose(c.items, c.avoid); len(chosen) > 0 {
+			if chosen := r.cache.choose(now, e, c); len(chosen) > 0 {
 				a = Resolved{Ticket: c.ticket, Handle: q.handle, Policy: e.policy, Elements: chosen, Cached: true}
 			}
 		}

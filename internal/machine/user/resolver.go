@@ -23,7 +23,15 @@ type ResolverConfig struct {
 	MaxHandleLength int // bytes; zero for what deployed peers survive
 	Policies        *engine.Registry
 	Rand            *rand.Rand
+	// Run hands the resolver a Call as soon as possible, for policies that hear of
+	// something outside. It may be called from any goroutine, but not within a
+	// Step. If nil, no policy may do so.
+	Run func(*Call)
 }
+
+// Call is an input by which a policy that has heard of something outside goes on
+// inside the resolver: see ResolverConfig.Run.
+type Call struct{ f func(now time.Time) }
 
 // Stats counts what a resolver has done.
 type Stats struct {
@@ -58,7 +66,7 @@ type Resolver struct {
 
 // NewResolver returns a resolver that waits for machine.HomeUp.
 func NewResolver(cfg ResolverConfig) *Resolver {
-	return &Resolver{
+	r := &Resolver{
 		cfg: cfg,
 		requests: requests{
 			lines:    map[rserpool.Handle][]*request{},
@@ -68,11 +76,29 @@ func NewResolver(cfg ResolverConfig) *Resolver {
 		cache: cache{
 			limit:    cfg.MaxCached,
 			policies: cfg.Policies,
-			rand:     cfg.Rand,
 			entries:  map[rserpool.Handle]*entry{},
 		},
 		watches: watches{byTicket: map[machine.Ticket]*watch{}},
 		reports: reports{interval: cfg.ReportInterval, last: map[Report]time.Time{}},
+	}
+	r.cache.setting = engine.Setting{Rand: cfg.Rand, Run: r.run}
+	r.cache.notice = func(h rserpool.Handle, e engine.Event) { r.emit(PolicyEvent{h, e}) }
+	return r
+}
+
+// run hands a function to the driver, which brings it back as an input.
+func (r *Resolver) run(f func(now time.Time)) {
+	if r.cfg.Run != nil {
+		r.cfg.Run(&Call{f})
+	}
+}
+
+// Close lets the policies know that they are used no longer. No Step follows.
+func (r *Resolver) Close() {
+	for _, e := range r.cache.entries {
+		for _, v := range e.views {
+			v.chain.Close()
+		}
 	}
 }
 
@@ -103,14 +129,17 @@ func (r *Resolver) Step(now time.Time, in machine.Input) []machine.Effect {
 		r.watches.cancel(in.Ticket)
 	case *Report:
 		r.report(now, *in)
+	case *Call:
+		in.f(now)
 	}
+	r.cache.tick(now)
 	r.tick(now)
 	return r.effects
 }
 
 // Deadline implements machine.Machine.
 func (r *Resolver) Deadline() time.Time {
-	d := r.watches.deadline()
+	d := earlier(r.watches.deadline(), r.cache.nextTick())
 	if e := r.requests.order.Front(); e != nil {
 		d = earlier(d, e.Value.(*request).expires)
 	}

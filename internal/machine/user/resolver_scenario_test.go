@@ -11,6 +11,7 @@ import (
 	"github.com/rspool/rspool/engine"
 	"github.com/rspool/rspool/internal/asap"
 	"github.com/rspool/rspool/internal/machine"
+	"github.com/rspool/rspool/internal/machine/scenario"
 )
 
 // resolverWorld is the scenario of a resolver. Tickets are numbered from 1, over
@@ -28,7 +29,7 @@ import (
 //	garbage
 //	advance 10s
 type resolverWorld struct {
-	clock
+	scenario.Clock
 	resolver *Resolver
 	home     machine.AssociationID
 	tickets  machine.Ticket
@@ -49,13 +50,14 @@ func testResolver(requests, cached int) *Resolver {
 
 func newResolverWorld(words []string) *resolverWorld {
 	requests, cached := 100, 10
-	o := options(words)
+	o := scenario.Options(words)
 	fmt.Sscan(o["requests"], &requests)
 	fmt.Sscan(o["cached"], &cached)
-	return &resolverWorld{clock: newClock(), resolver: testResolver(requests, cached)}
+	return &resolverWorld{Clock: scenario.NewClock(0), resolver: testResolver(requests, cached)}
 }
 
-func (w *resolverWorld) do(words []string) error {
+// Do implements scenario.World.
+func (w *resolverWorld) Do(words []string) error {
 	arg := func(i int) string {
 		if i < len(words) {
 			return words[i]
@@ -70,7 +72,7 @@ func (w *resolverWorld) do(words []string) error {
 	case "nohome":
 		w.step(&machine.HomeLost{Association: w.home})
 	case "resolve":
-		o := options(words[2:])
+		o := scenario.Options(words[2:])
 		w.tickets++
 		in := &Resolve{Ticket: w.tickets, Handle: handle, CacheTime: duration(o["cache"]), Avoid: ids(o["avoid"])}
 		fmt.Sscan(o["items"], &in.Items)
@@ -116,7 +118,7 @@ func (w *resolverWorld) do(words []string) error {
 	case "garbage":
 		w.receive([]byte{6, 0, 0, 9, 0, 9, 0, 99, 0})
 	case "advance":
-		return w.advance(arg(1), w.resolver.Deadline, func() { w.step(&machine.Tick{}) })
+		return w.Advance(arg(1), w.resolver.Deadline, func() { w.step(&machine.Tick{}) })
 	default:
 		return errCommand
 	}
@@ -128,19 +130,19 @@ func (w *resolverWorld) receive(payload []byte) {
 }
 
 func (w *resolverWorld) step(in machine.Input) {
-	for _, e := range w.resolver.Step(w.now, in) {
+	for _, e := range w.resolver.Step(w.Now, in) {
 		switch e := e.(type) {
 		case machine.Send:
 			m, _, err := asap.Parse(e.Payload)
 			if err != nil {
-				w.say("-> %d %v", e.Association, err)
+				w.Say("-> %d %v", e.Association, err)
 				continue
 			}
-			w.say("-> %d %s", e.Association, m)
+			w.Say("-> %d %s", e.Association, m)
 		case machine.Rehunt:
-			w.say("hunt: %s", e.Reason)
+			w.Say("hunt: %s", e.Reason)
 		case Report:
-			w.say("reported %s/%d", e.Handle, e.Element)
+			w.Say("reported %s/%d", e.Handle, e.Element)
 		case Resolved:
 			var how []string
 			if e.Cached {
@@ -156,9 +158,9 @@ func (w *resolverWorld) step(in machine.Input) {
 					what += fmt.Sprintf(" %d", el.ID)
 				}
 			}
-			w.say("%s", strings.Join(append([]string{fmt.Sprintf("%d: %s %s", e.Ticket, e.Handle, what)}, how...), " "))
+			w.Say("%s", strings.Join(append([]string{fmt.Sprintf("%d: %s %s", e.Ticket, e.Handle, what)}, how...), " "))
 		default:
-			w.say("effect %#v", e)
+			w.Say("effect %#v", e)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	rserpool "github.com/rspool/rspool"
+	"github.com/rspool/rspool/engine"
 	"github.com/rspool/rspool/internal/machine"
 	"github.com/rspool/rspool/internal/transport"
 )
@@ -11,10 +12,12 @@ import (
 // SessionConfig describes a session. Durations are not defaulted here.
 type SessionConfig struct {
 	Handle rserpool.Handle
-	// Items, CacheTime and Subscribe go into every Resolve.
-	Items     uint32
-	CacheTime time.Duration
-	Subscribe bool
+	// Items and what follows go into every Resolve.
+	Items      uint32
+	CacheTime  time.Duration
+	Subscribe  bool
+	Policy     *engine.ChainConfig
+	Attributes map[string]string
 	// ConnectTimeout is how long an element may take to accept.
 	ConnectTimeout time.Duration
 	// FailoverDelay is the wait before the next attempt when there was no

@@ -10,6 +10,7 @@ import (
 	rserpool "github.com/rspool/rspool"
 	"github.com/rspool/rspool/internal/asap"
 	"github.com/rspool/rspool/internal/machine"
+	"github.com/rspool/rspool/internal/machine/scenario"
 	"github.com/rspool/rspool/internal/transport"
 )
 
@@ -28,7 +29,7 @@ import (
 //	close
 //	advance 10s
 type sessionWorld struct {
-	clock
+	scenario.Clock
 	t            *testing.T
 	session      *Session
 	asked, tried machine.Ticket
@@ -36,7 +37,7 @@ type sessionWorld struct {
 }
 
 func newSessionWorld(t *testing.T, words []string) *sessionWorld {
-	o := options(words)
+	o := scenario.Options(words)
 	cfg := SessionConfig{
 		Handle:          "EchoPool",
 		Items:           1,
@@ -53,7 +54,7 @@ func newSessionWorld(t *testing.T, words []string) *sessionWorld {
 		fmt.Sscan(s, &cfg.Items)
 	}
 	_, cfg.NoFailover = o["nofailover"]
-	return &sessionWorld{clock: newClock(), t: t, session: NewSession(cfg), association: 100}
+	return &sessionWorld{Clock: scenario.NewClock(0), t: t, session: NewSession(cfg), association: 100}
 }
 
 // testElement returns the element that a word of a scenario stands for.
@@ -85,7 +86,8 @@ func testElements(words []string) (es []rserpool.Element) {
 	return es
 }
 
-func (w *sessionWorld) do(words []string) error {
+// Do implements scenario.World.
+func (w *sessionWorld) Do(words []string) error {
 	rest := strings.Join(words[1:], " ")
 	switch words[0] {
 	case "start":
@@ -117,7 +119,7 @@ func (w *sessionWorld) do(words []string) error {
 		w.receive([]byte{0x40, 0, 0, 4})
 	case "send":
 		if !w.session.Offer(transport.Message{PPID: 7, Payload: []byte(rest)}) {
-			w.say("no room for %s", rest)
+			w.Say("no room for %s", rest)
 		}
 		w.pump()
 	case "force":
@@ -127,7 +129,7 @@ func (w *sessionWorld) do(words []string) error {
 	case "close":
 		w.step(&Close{})
 	case "advance":
-		return w.advance(rest, w.session.Deadline, func() { w.step(&machine.Tick{}) })
+		return w.Advance(rest, w.session.Deadline, func() { w.step(&machine.Tick{}) })
 	default:
 		return errCommand
 	}
@@ -139,7 +141,7 @@ func (w *sessionWorld) receive(payload []byte) {
 }
 
 func (w *sessionWorld) step(in machine.Input) {
-	for _, e := range w.session.Step(w.now, in) {
+	for _, e := range w.session.Step(w.Now, in) {
 		switch e := e.(type) {
 		case Resolve:
 			w.asked = e.Ticket
@@ -147,25 +149,25 @@ func (w *sessionWorld) step(in machine.Input) {
 			for _, id := range e.Avoid {
 				avoid += fmt.Sprintf(" not %d", id)
 			}
-			w.say("resolve %s items=%d%s", e.Handle, e.Items, avoid)
+			w.Say("resolve %s items=%d%s", e.Handle, e.Items, avoid)
 		case Report:
-			w.say("report %s/%d", e.Handle, e.Element)
+			w.Say("report %s/%d", e.Handle, e.Element)
 		case Connected:
-			w.say("connected to %d", e.Element.ID)
+			w.Say("connected to %d", e.Element.ID)
 			if f := e.Failover; f != nil {
-				w.say("failover %d -> %d in %v, %d tried, %d sent before, resumed %v: %s", f.From, f.To, f.Duration, f.Attempts, f.Sent, f.Resumed, f.Reason)
+				w.Say("failover %d -> %d in %v, %d tried, %d sent before, resumed %v: %s", f.From, f.To, f.Duration, f.Attempts, f.Sent, f.Resumed, f.Reason)
 			}
 		case Ended:
-			w.say("ended: %v", e.Err)
+			w.Say("ended: %v", e.Err)
 		case machine.Associate:
 			w.tried = e.Ticket
-			w.say("associate with %d", e.To.Port-5000)
+			w.Say("associate with %d", e.To.Port-5000)
 		case machine.Cancel:
-			w.say("cancel")
+			w.Say("cancel")
 		case machine.Abort:
-			w.say("abort: %s", e.Reason)
+			w.Say("abort: %s", e.Reason)
 		case machine.Shutdown:
-			w.say("shut down")
+			w.Say("shut down")
 		default:
 			w.t.Fatalf("effect %#v", e)
 		}
@@ -177,11 +179,11 @@ func (w *sessionWorld) step(in machine.Input) {
 func (w *sessionWorld) pump() {
 	for m := w.session.Outgoing(); m != nil; m = w.session.Outgoing() {
 		if m.PPID != asap.PPID {
-			w.say("-> %s", m.Payload)
+			w.Say("-> %s", m.Payload)
 		} else if c, _, err := asap.Parse(m.Payload); err != nil {
 			w.t.Fatal(err)
 		} else {
-			w.say("-> %s", c)
+			w.Say("-> %s", c)
 		}
 		w.session.Sent()
 	}

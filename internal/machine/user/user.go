@@ -12,6 +12,7 @@ import (
 	"time"
 
 	rserpool "github.com/rspool/rspool"
+	"github.com/rspool/rspool/engine"
 	"github.com/rspool/rspool/internal/machine"
 )
 
@@ -46,6 +47,28 @@ type Resolve struct {
 	// Subscribe asks the registrar to push changes of the pool. It needs a
 	// CacheTime.
 	Subscribe bool
+	// Policy says how elements are chosen from the cache, which then holds the
+	// whole pool as far as the registrar tells it. If nil, by the pool's policy. It
+	// is one and the same value where it is the same policy.
+	Policy *engine.ChainConfig
+	// Attributes are what the user says of its requests, for policies to go by. They
+	// are not to be changed.
+	Attributes map[string]string
+}
+
+// asks is how many elements the registrar is asked for.
+func (r *Resolve) asks() uint32 {
+	if r.Policy != nil && r.CacheTime > 0 {
+		return AllItems
+	}
+	return r.Items
+}
+
+// PolicyEvent is an effect that tells what became of a policy by which elements are
+// chosen from the cache. It asks for nothing.
+type PolicyEvent struct {
+	Handle rserpool.Handle
+	engine.Event
 }
 
 // AllItems asks for as many elements as the registrar is willing to name.

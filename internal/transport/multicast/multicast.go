@@ -48,6 +48,9 @@ func join(cfg transport.GroupConfig) (*group, error) {
 	if cfg.TTL < 0 || cfg.TTL > 255 {
 		return nil, fmt.Errorf("TTL %d: want 1 to 255, or 0 for 1", cfg.TTL)
 	}
+	if cfg.Source = cfg.Source.Unmap(); cfg.Source.Is4() != ip.Is4() || cfg.Source.IsUnspecified() {
+		cfg.Source = netip.Addr{}
+	}
 	iface, err := choose(cfg)
 	if err != nil {
 		return nil, err
@@ -57,7 +60,11 @@ func join(cfg transport.GroupConfig) (*group, error) {
 		to.Zone = iface.Name
 	}
 	g := &group{to: to}
-	if g.send, err = open(ip, nil, cfg.SourcePort); err != nil {
+	var from *net.UDPAddr
+	if cfg.Source.IsValid() {
+		from = &net.UDPAddr{IP: cfg.Source.AsSlice(), Zone: cfg.Source.Zone()}
+	}
+	if g.send, err = open(ip, from, cfg.SourcePort); err != nil {
 		return nil, err
 	}
 	if err := g.setUp(ip, iface, max(cfg.TTL, 1)); err != nil {
@@ -67,7 +74,11 @@ func join(cfg transport.GroupConfig) (*group, error) {
 		return g, nil
 	}
 	// Bound to the group's address, the socket hears that group alone.
-	if g.receive, err = open(ip, to, cfg.Group.Port()); err != nil {
+	at := to
+	if !bindToGroup {
+		at = nil
+	}
+	if g.receive, err = open(ip, at, cfg.Group.Port()); err != nil {
 		return nil, errors.Join(err, g.Close())
 	}
 	if err := subscribe(g.receive, ip, iface); err != nil {
@@ -84,7 +95,7 @@ func open(ip netip.Addr, bind *net.UDPAddr, port uint16) (*net.UDPConn, error) {
 	if ip.Is6() {
 		network, host = "udp6", "::"
 	}
-	if bind != nil && bindToGroup {
+	if bind != nil {
 		host = bind.IP.String()
 		if bind.Zone != "" {
 			host += "%" + bind.Zone
@@ -118,7 +129,8 @@ func (g *group) setUp(ip netip.Addr, iface *net.Interface, ttl int) error {
 	return errors.Join(p.SetMulticastHopLimit(ttl), p.SetMulticastLoopback(true))
 }
 
-// choose returns the interface that was named, or nil for the system's choice.
+// choose returns the interface that was named, or that has the source address, or
+// nil for the system's choice.
 // Where the system has no route to the group, as on a machine without a network,
 // it is any interface that is up.
 func choose(cfg transport.GroupConfig) (*net.Interface, error) {
@@ -128,6 +140,11 @@ func choose(cfg transport.GroupConfig) (*net.Interface, error) {
 			return nil, fmt.Errorf("interface %q: %w", cfg.Interface, err)
 		}
 		return i, nil
+	}
+	if cfg.Source.IsValid() {
+		if i := holder(cfg.Source); i != nil {
+			return i, nil
+		}
 	}
 	// Connecting a UDP socket sends nothing, but needs a route.
 	c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(cfg.Group))
@@ -144,6 +161,23 @@ func choose(cfg transport.GroupConfig) (*net.Interface, error) {
 		}
 	}
 	return nil, err
+}
+
+// holder returns the interface that has an address, nil if none says so.
+func holder(ip netip.Addr) *net.Interface {
+	all, err := net.Interfaces()
+	if err != nil {
+		return nil
+	}
+	for _, i := range all {
+		addresses, _ := i.Addrs() // an interface that is just going has none
+		for _, a := range addresses {
+			if n, ok := a.(*net.IPNet); ok && n.IP.Equal(ip.AsSlice()) {
+				return &i
+			}
+		}
+	}
+	return nil
 }
 
 // subscribe joins the group on the interface.

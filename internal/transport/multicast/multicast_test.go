@@ -118,6 +118,30 @@ func TestEverybodyOfTheMachineHearsTheGroup(t *testing.T) {
 	}
 }
 
+func TestSourceDecidesTheInterface(t *testing.T) {
+	group := netip.AddrPortFrom(netip.MustParseAddr("239.255.77.51"), freePort(t))
+	for _, tt := range []struct {
+		name   string
+		source string
+		sure   bool // that this machine sends from it
+	}{
+		{"one of the machine's", "127.0.0.1", true},
+		{"of the other family", "::1", false},
+		{"none", "0.0.0.0", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			source := netip.MustParseAddr(tt.source)
+			g, heard := joinGroup(t, transport.GroupConfig{Group: group, Source: source})
+			if err := g.Send([]byte("here")); err != nil {
+				t.Skipf("no multicast here: %v", err)
+			}
+			if d := next(t, heard); d.payload != "here" || tt.sure && d.from.Addr() != source {
+				t.Errorf("heard %+v; want it from %v", d, source)
+			}
+		})
+	}
+}
+
 func TestJoinSaysWhatIsWrong(t *testing.T) {
 	for _, tt := range []struct {
 		name string

@@ -241,7 +241,11 @@ func (d *Door) free(p *endpoint) {
 	}
 }
 
-// Join implements transport.Multicast, by sockets of its own.
+// Join implements transport.Multicast, by sockets of its own. They send from the
+// door's address where it has one only: that is where receivers will look for it.
 func (d *Door) Join(cfg transport.GroupConfig) (transport.Group, error) {
+	if !cfg.Source.IsValid() {
+		cfg.Source = d.listen // unspecified stands for the system's choice
+	}
 	return multicast.Sockets{}.Join(cfg)
 }

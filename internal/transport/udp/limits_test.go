@@ -2,6 +2,7 @@ package udp
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"runtime"
 	"strings"
@@ -113,5 +114,21 @@ func TestConfigIsChecked(t *testing.T) {
 				t.Error(errors.Join(errors.New("opened"), d.Close()))
 			}
 		})
+	}
+}
+
+func TestListenSaysThatAPortIsTaken(t *testing.T) {
+	first, err := listen(loopback, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	port := first.LocalAddr().(*net.UDPAddr).Port
+	second, err := listen(loopback, port)
+	if err == nil {
+		second.Close()
+	}
+	if want := fmt.Sprintf("another process has UDP port %d; choose another", port); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got error %v, want %q in it", err, want)
 	}
 }

@@ -1,8 +1,11 @@
 package udp
 
 import (
+	"errors"
+	"fmt"
 	"net"
 	"net/netip"
+	"syscall"
 )
 
 // send sends a packet. An error says that the system refused it; for most that
@@ -80,6 +83,14 @@ func (d *Door) carries(ip netip.Addr) bool { return ip.Is4() && d.four || ip.Is6
 // listen opens the socket: for both families if no address is given, or for IPv4
 // alone where there is no other.
 func listen(ip netip.Addr, port int) (*net.UDPConn, error) {
+	conn, err := bind(ip, port)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		err = fmt.Errorf("%w: another process has UDP port %d; choose another, or let the system choose", err, port)
+	}
+	return conn, err
+}
+
+func bind(ip netip.Addr, port int) (*net.UDPConn, error) {
 	if ip = ip.Unmap(); ip.IsValid() && ip != netip.IPv6Unspecified() {
 		network := "udp4"
 		if ip.Is6() {

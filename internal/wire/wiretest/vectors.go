@@ -1,7 +1,8 @@
-// Package wiretest reads the golden vectors that the tests of the codec share,
-// and renders decoded values as the vectors state them. It is for tests only.
+// Package wiretest reads the golden vectors of the protocols, renders decoded
+// values as the vectors state them, and holds the tests that every protocol has
+// to pass. It is for tests only.
 //
-// It does not decode: that is what the vectors test.
+// It does not decode: that is what is tested.
 package wiretest
 
 import (

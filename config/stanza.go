@@ -1,0 +1,82 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2/hclwrite"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/rspool/rspool/plugins"
+)
+
+// PluginStanza writes the plugin block of a plugin, and a policy block for each
+// policy that it says it has: what is required is there to be filled in, the rest
+// stands in comments.
+func PluginStanza(p *plugins.Config, d *plugins.Description) []byte {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s %s\nplugin %s {\n", d.Name, d.Version, text(p.Name))
+	fmt.Fprintf(&b, "command = %s\nsha256 = %s\n", text(p.Command), text(p.SHA256))
+	if len(p.Args) > 0 {
+		fmt.Fprintf(&b, "args = %s\n", literal(tuple(p.Args)))
+	}
+	if len(p.Env) > 0 {
+		env := make(map[string]any, len(p.Env))
+		for k, v := range p.Env {
+			env[k] = v
+		}
+		fmt.Fprintf(&b, "env = %s\n", literal(ctyOf(env)))
+	}
+	if p.NoMTLS {
+		b.WriteString("auto_mtls = false\n")
+	}
+	b.WriteString("}\n")
+	for i := range d.Policies {
+		o := &d.Policies[i]
+		b.WriteByte('\n')
+		if o.Summary != "" {
+			fmt.Fprintf(&b, "# %s\n", o.Summary)
+		}
+		fmt.Fprintf(&b, "policy \"plugin\" %s {\n", text(o.Name))
+		if p.Name != o.Name {
+			fmt.Fprintf(&b, "plugin = %s\n", text(p.Name))
+		}
+		writeSettings(&b, o.Schema)
+		b.WriteString("}\n")
+	}
+	return hclwrite.Format([]byte(b.String()))
+}
+
+func writeSettings(b *strings.Builder, schema plugins.Schema) {
+	if len(schema) == 0 {
+		return
+	}
+	b.WriteString("\nconfig {\n")
+	for i, a := range schema {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		if a.Help != "" {
+			fmt.Fprintf(b, "# %s\n", a.Help)
+		}
+		switch {
+		case a.Required:
+			fmt.Fprintf(b, "%s = null # required: a %s\n", a.Name, a.Type)
+		case a.Default != nil:
+			fmt.Fprintf(b, "# %s = %s\n", a.Name, literal(ctyOf(a.Default)))
+		default:
+			fmt.Fprintf(b, "# %s = a %s\n", a.Name, a.Type)
+		}
+	}
+	b.WriteString("}\n")
+}
+
+func text(s string) string { return literal(cty.StringVal(s)) }
+
+func tuple(l []string) cty.Value {
+	vals := make([]cty.Value, len(l))
+	for i, s := range l {
+		vals[i] = cty.StringVal(s)
+	}
+	return cty.TupleVal(vals)
+}
