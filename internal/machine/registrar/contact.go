@@ -20,6 +20,7 @@ type contact struct {
 	configured bool
 	own        bool // it is this registrar: not to be dialled
 	ticket     machine.Ticket
+	dialled    time.Time // last
 	link       *association
 	peer       *peer // who is there, nil if that is not known
 	failures   int   // to hear anybody there, in a row
@@ -53,6 +54,21 @@ func (m *Machine) contactAt(to transport.Address, configured bool) *contact {
 	return c
 }
 
+// hasten dials a place that shows signs of life, without waiting as long as the
+// failures there would demand.
+func (m *Machine) hasten(c *contact) {
+	if c.link != nil || c.ticket != 0 || c.own {
+		return
+	}
+	at := c.dialled.Add(firstRedial)
+	if at.Before(m.now) {
+		at = m.now
+	}
+	if c.alarm.place == 0 || at.Before(c.alarm.at) {
+		m.alarms.set(&c.alarm, at)
+	}
+}
+
 // dropContact forgets a place that nobody has configured.
 func (m *Machine) dropContact(c *contact) {
 	if c.configured || c.link != nil || c.peer != nil {
@@ -66,6 +82,7 @@ func (m *Machine) dropContact(c *contact) {
 // ring dials.
 func (c *contact) ring(m *Machine) {
 	if c.ticket == 0 && c.link == nil && !c.own && !m.draining {
+		c.dialled = m.now
 		c.ticket = m.associate(c, machine.ENRPEndpoint, c.to)
 	}
 }

@@ -43,6 +43,8 @@ const (
 	// multicastPatience is how long a registrar that nobody has told of a peer
 	// waits for one: whoever hears its presence makes contact at once.
 	multicastPatience = time.Second
+	// searchPresences is how many it sends meanwhile: some may be lost.
+	searchPresences = 5
 )
 
 func (m *Machine) startMentor() {
@@ -84,6 +86,13 @@ func (m *Machine) seekMentor() {
 	default:
 		m.becomeInSync("no peer was found")
 	}
+}
+
+// searchesByMulticast reports whether the registrar waits for somebody who hears
+// its presence.
+func (m *Machine) searchesByMulticast() bool {
+	t := &m.scope.mentor
+	return m.cfg.Scope.Multicast && !t.synced && len(t.tried) == 0 && m.now.Before(t.since.Add(multicastPatience))
 }
 
 // expectsContact reports whether a place is being dialled, or somebody there asked

@@ -42,7 +42,11 @@ func (h *heartbeat) ring(m *Machine) {
 		}
 	}
 	m.measurePeers()
-	m.alarms.set(&h.alarm, m.after(m.spread(m.cfg.Scope.HeartbeatInterval, 0.125)))
+	next := m.spread(m.cfg.Scope.HeartbeatInterval, 0.125)
+	if m.searchesByMulticast() {
+		next = min(next, multicastPatience/searchPresences)
+	}
+	m.alarms.set(&h.alarm, m.after(next))
 }
 
 // hasten announces a presence as soon as may be.
@@ -126,7 +130,7 @@ func (m *Machine) heardPresence(in *machine.Heard) {
 		return
 	}
 	m.counters.Scope.Heard++
-	if p := m.peer(presence.Sender); p != nil && p.contact != nil || presence.Server == nil {
+	if p := m.peer(presence.Sender); p != nil && p.link() != nil || presence.Server == nil {
 		return
 	}
 	to, ok := reachable(&presence.Server.Transport)
@@ -136,19 +140,23 @@ func (m *Machine) heardPresence(in *machine.Heard) {
 	if from := in.From.Addr().Unmap().WithZone(""); from.IsValid() {
 		to.IPs = []netip.Addr{from}
 	}
-	m.learnPlace(presence.Sender, to)
+	if c := m.learnPlace(presence.Sender, to); c != nil {
+		m.hasten(c)
+	}
 }
 
-// learnPlace hears where a registrar should be.
-func (m *Machine) learnPlace(id rserpool.RegistrarID, to transport.Address) {
+// learnPlace hears where a registrar should be. It returns nil where there is no
+// room for it.
+func (m *Machine) learnPlace(id rserpool.RegistrarID, to transport.Address) *contact {
 	if samePlace(to, m.cfg.Scope.Address) {
-		return
+		return nil
 	}
 	c := m.contactAt(to, false)
 	if c == nil || c.peer != nil {
-		return
+		return c
 	}
 	if p := m.peer(id); p != nil && p.contact == nil {
 		p.contact, c.peer = c, p
 	}
+	return c
 }
