@@ -63,7 +63,7 @@ type Setting struct {
 	HuntTimeout, HuntMaxTimeout, AnnounceTimeout            time.Duration
 	RequestTimeout, ReportInterval                          time.Duration
 	MaxRetransmit                                           int
-	Reregister, RegisterTimeout                             time.Duration
+	Reregister, RegisterTimeout, Life                       time.Duration
 	Items                                                   uint32
 	CacheTime, ConnectTimeout, FailoverDelay, FailoverLimit time.Duration
 	Subscribe                                               bool
@@ -122,6 +122,10 @@ func drawSetting(r *rand.Rand, o Options) Setting {
 			dialTimeout: between(3*time.Second, 7500*time.Millisecond),
 			buffer:      1 << (10 + r.IntN(7)),
 		},
+	}
+	s.Life = 3 * s.Reregister
+	if r.IntN(2) == 0 {
+		s.Life = 15 * time.Minute // nothing is mended by the end of a life
 	}
 	s.drawScope(r, between)
 	s.HuntMaxTimeout = s.HuntTimeout * time.Duration(1+r.IntN(2))

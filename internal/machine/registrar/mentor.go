@@ -1,6 +1,7 @@
 package registrar
 
 import (
+	"slices"
 	"time"
 
 	rserpool "github.com/rspool/rspool"
@@ -67,7 +68,7 @@ func (m *Machine) seekMentor() {
 	for _, p := range m.scope.peers {
 		switch {
 		case !p.met || p.link() == nil || p.takeover != nil:
-		case !t.hasTried(p.id):
+		case !slices.Contains(t.tried, p.id):
 			m.askMentor(p)
 			return
 		}
@@ -95,18 +96,6 @@ func (m *Machine) expectsContact() bool {
 	}
 	return false
 }
-
-func (t *mentor) hasTried(id rserpool.RegistrarID) bool {
-	for _, other := range t.tried {
-		if other == id {
-			return true
-		}
-	}
-	return false
-}
-
-// mentorFound hears of a peer that is alive.
-func (m *Machine) mentorFound(*peer) { m.seekMentor() }
 
 func (m *Machine) askMentor(p *peer) {
 	t := &m.scope.mentor

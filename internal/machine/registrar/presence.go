@@ -32,14 +32,14 @@ func (h *heartbeat) ring(m *Machine) {
 	h.last = m.now
 	msg := m.ownPresence()
 	m.tellAll(msg)
+	if m.cfg.Scope.Multicast {
+		m.counters.Scope.Sent[msg.Type()]++
+		m.effect(&machine.Announce{Group: machine.ENRPGroup, Payload: enrp.Append(nil, msg)})
+	}
 	for _, c := range m.scope.contacts {
 		if c.link != nil && c.peer == nil && !c.own {
 			m.presenceTo(c.link, true) // it has not said who it is
 		}
-	}
-	if m.cfg.Scope.Multicast {
-		m.counters.Scope.Sent[msg.Type()]++
-		m.effect(&machine.Announce{Group: machine.ENRPGroup, Payload: enrp.Append(nil, msg)})
 	}
 	m.measurePeers()
 	m.alarms.set(&h.alarm, m.after(m.spread(m.cfg.Scope.HeartbeatInterval, 0.125)))
@@ -54,17 +54,15 @@ func (h *heartbeat) hasten(m *Machine) {
 	m.alarms.set(&h.alarm, at)
 }
 
-// ownPresence is the registrar's presence for everyone. Deployed peers demand
+// ownPresence is the registrar's presence for everyone, good until the next. Deployed peers demand
 // the checksum and the server information in each.
 func (m *Machine) ownPresence() *enrp.Presence {
-	to := &m.cfg.Scope.Address
-	return &enrp.Presence{
-		Route:    m.everyone(),
-		Checksum: m.space.Checksum(m.cfg.ID),
-		Server: &rserpool.Server{ID: m.cfg.ID, Transport: rserpool.Transport{
-			Protocol: rserpool.SCTP, Port: to.Port, UDPPort: to.UDPPort, Addresses: to.IPs,
-		}},
-	}
+	s, to := &m.scope, &m.cfg.Scope.Address
+	s.server = rserpool.Server{ID: m.cfg.ID, Transport: rserpool.Transport{
+		Protocol: rserpool.SCTP, Port: to.Port, UDPPort: to.UDPPort, Addresses: to.IPs,
+	}}
+	s.presence = enrp.Presence{Route: m.everyone(), Checksum: m.space.Checksum(m.cfg.ID), Server: &s.server}
+	return &s.presence
 }
 
 // presenceTo sends a presence to one peer, and may demand its own in return.
@@ -90,7 +88,7 @@ func (m *Machine) presence(a *association, p *peer, msg *enrp.Presence, fresh bo
 		a.greeted = true
 		m.presenceTo(a, ask)
 	}
-	m.mentorFound(p)
+	m.seekMentor()
 	m.compare(p, msg.Checksum)
 }
 
