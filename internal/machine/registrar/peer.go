@@ -26,6 +26,7 @@ type peer struct {
 
 	since    time.Time
 	heard    time.Time // peer_last_heard (RFC 5353, Section 4.1)
+	called   time.Time // a presence by multicast, after which it should be heard too
 	met      bool      // it was heard at all
 	starting bool      // it said that it is not in sync itself
 	asked    time.Time // for a sign of life that has not come yet, else zero

@@ -130,7 +130,11 @@ func (m *Machine) heardPresence(in *machine.Heard) {
 		return
 	}
 	m.counters.Scope.Heard++
-	if p := m.peer(presence.Sender); p != nil && p.link() != nil || presence.Server == nil {
+	if p := m.peer(presence.Sender); p != nil && p.link() != nil {
+		m.heardAside(p)
+		return
+	}
+	if presence.Server == nil {
 		return
 	}
 	to, ok := reachable(&presence.Server.Transport)
@@ -142,6 +146,20 @@ func (m *Machine) heardPresence(in *machine.Heard) {
 	}
 	if c := m.learnPlace(presence.Sender, to); c != nil {
 		m.hasten(c)
+	}
+}
+
+// heardAside hears a presence by multicast of a peer with an association, over
+// which another should come too. Where none does until the next by multicast, the
+// peer may have started anew and know nothing of the association: to ask it shows
+// that, and a registrar that searches for a mentor has no time to lose.
+func (m *Machine) heardAside(p *peer) {
+	switch {
+	case !p.heard.Before(p.called): // or for the first time
+		p.called = m.now
+	case m.now.Sub(p.called) >= presenceGap:
+		p.called = m.now
+		m.presenceTo(p.link(), true)
 	}
 }
 

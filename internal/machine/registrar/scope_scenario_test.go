@@ -23,6 +23,7 @@ import (
 //	config dialect=rfc multicast suggest    for the registrars that start after it
 //	registrars A B                          start, and know each other's addresses
 //	start C peers=A                         starts later
+//	restart C peers=A                       starts anew before anybody has noticed
 //	register A Pool/1 policy=least-used life=90000 deployed; or Pool/1-20
 //	reregister Pool/1 [at B]                where its home is, or at B
 //	deregister Pool/1 | mute Pool/1 | kill Pool/1
@@ -68,6 +69,8 @@ func (w *town) Do(words []string) error {
 	case "start":
 		peers := options(words[1:])["peers"]
 		w.open(words[0], peers)
+	case "restart":
+		w.forget(words[0], options(words[1:])["peers"])
 	case "register":
 		return w.enter(words[0], words[1], options(words[2:]))
 	case "reregister":
