@@ -47,7 +47,6 @@ func (m *Machine) contactAt(to transport.Address, configured bool) *contact {
 		}
 	}
 	if !configured && len(m.scope.contacts) >= 2*m.cfg.Scope.MaxPeers+len(m.cfg.Scope.Peers) {
-		m.counters.Scope.Ignored[TooManyPeers]++
 		return nil
 	}
 	c := &contact{to: to, configured: configured}

@@ -123,7 +123,7 @@ func (m *Machine) heardPresence(in *machine.Heard) {
 	msg, _, err := m.scope.decoder.Parse(in.Payload)
 	presence, ok := msg.(*enrp.Presence)
 	if err != nil || !ok || presence.Sender == 0 {
-		m.counters.Scope.Ignored[BadPresence]++
+		m.ignore(nil, BadPresence, in.From.String())
 		return
 	}
 	if presence.Sender == m.cfg.ID {
@@ -170,7 +170,11 @@ func (m *Machine) learnPlace(id rserpool.RegistrarID, to transport.Address) *con
 		return nil
 	}
 	c := m.contactAt(to, false)
-	if c == nil || c.peer != nil {
+	if c == nil {
+		m.ignore(nil, TooManyPeers, id.String())
+		return nil
+	}
+	if c.peer != nil {
 		return c
 	}
 	if p := m.peer(id); p != nil && p.contact == nil {
