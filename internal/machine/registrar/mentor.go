@@ -1,6 +1,7 @@
 package registrar
 
 import (
+	"slices"
 	"time"
 
 	rserpool "github.com/rspool/rspool"
@@ -42,6 +43,8 @@ const (
 	// multicastPatience is how long a registrar that nobody has told of a peer
 	// waits for one: whoever hears its presence makes contact at once.
 	multicastPatience = time.Second
+	// searchPresences is how many it sends meanwhile: some may be lost.
+	searchPresences = 5
 )
 
 func (m *Machine) startMentor() {
@@ -67,7 +70,7 @@ func (m *Machine) seekMentor() {
 	for _, p := range m.scope.peers {
 		switch {
 		case !p.met || p.link() == nil || p.takeover != nil:
-		case !t.hasTried(p.id):
+		case !slices.Contains(t.tried, p.id):
 			m.askMentor(p)
 			return
 		}
@@ -85,6 +88,13 @@ func (m *Machine) seekMentor() {
 	}
 }
 
+// searchesByMulticast reports whether the registrar waits for somebody who hears
+// its presence.
+func (m *Machine) searchesByMulticast() bool {
+	t := &m.scope.mentor
+	return m.cfg.Scope.Multicast && !t.synced && len(t.tried) == 0 && m.now.Before(t.since.Add(multicastPatience))
+}
+
 // expectsContact reports whether a place is being dialled, or somebody there asked
 // who it is.
 func (m *Machine) expectsContact() bool {
@@ -95,18 +105,6 @@ func (m *Machine) expectsContact() bool {
 	}
 	return false
 }
-
-func (t *mentor) hasTried(id rserpool.RegistrarID) bool {
-	for _, other := range t.tried {
-		if other == id {
-			return true
-		}
-	}
-	return false
-}
-
-// mentorFound hears of a peer that is alive.
-func (m *Machine) mentorFound(*peer) { m.seekMentor() }
 
 func (m *Machine) askMentor(p *peer) {
 	t := &m.scope.mentor

@@ -42,6 +42,9 @@ type member struct {
 	suggestedTo rserpool.RegistrarID
 	suggestedAt time.Time
 	reasserted  time.Time
+	published   time.Time            // when peers were last told that its home is here
+	offeredBy   rserpool.RegistrarID // who has suggested this registrar as its home,
+	offeredAt   time.Time            // and when
 }
 
 func (m *Machine) pool(h rserpool.Handle) *pool {

@@ -7,6 +7,7 @@ import (
 	rserpool "github.com/rspool/rspool"
 	"github.com/rspool/rspool/internal/enrp"
 	"github.com/rspool/rspool/internal/machine"
+	"github.com/rspool/rspool/internal/transport"
 	"github.com/rspool/rspool/internal/wire"
 )
 
@@ -26,8 +27,14 @@ type scope struct {
 
 	dials   map[machine.Ticket]dialler
 	tickets machine.Ticket
-	decoder enrp.Decoder
-	scratch []byte
+	links   int // associations of the ENRP endpoint
+
+	// Used again and again:
+	decoder  enrp.Decoder
+	scratch  []byte
+	update   enrp.HandleUpdate
+	presence enrp.Presence
+	server   rserpool.Server
 }
 
 // dialler waits for an association that it has asked for.
@@ -56,11 +63,11 @@ func (m *Machine) startScope() {
 }
 
 // associate asks for an association on behalf of d.
-func (m *Machine) associate(d dialler, from machine.Endpoint, to *contactAddress) machine.Ticket {
+func (m *Machine) associate(d dialler, from machine.Endpoint, to transport.Address) machine.Ticket {
 	s := &m.scope
 	s.tickets++
 	s.dials[s.tickets] = d
-	m.effect(&machine.Associate{Ticket: s.tickets, Endpoint: from, To: *to})
+	m.effect(&machine.Associate{Ticket: s.tickets, Endpoint: from, To: to})
 	return s.tickets
 }
 

@@ -31,6 +31,7 @@ import (
 //	deregister Pool/1 | mute Pool/1 | kill Pool/1
 //	kill A | stop A | go A | drain A        stop and go are SIGSTOP and SIGCONT
 //	cut A B | heal A B                      the network between two
+//	lose 3                                  the next so many datagrams by multicast
 //	tell A B update delete Pool/1           what A says to B by mistake
 //	advance 5s
 //	B has Pool/1 home=A | B has not Pool/1
@@ -156,6 +157,10 @@ func (w *town) do(words []string) error {
 		w.heal(words[0], words[1])
 	case "tell":
 		return w.tell(words[0], words[1], words[2:])
+	case "lose":
+		n, err := strconv.Atoi(words[0])
+		w.lose = n
+		return err
 	case "advance":
 		d, err := time.ParseDuration(words[0])
 		if err != nil {

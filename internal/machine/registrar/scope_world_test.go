@@ -35,6 +35,7 @@ type town struct {
 	quiet  bool // nothing is
 	cfg    Config
 	delay  time.Duration
+	lose   int // datagrams by multicast
 }
 
 // The times of the network.
@@ -192,6 +193,10 @@ func (w *town) perform(n *node, e machine.Effect) {
 	case *machine.Abort:
 		w.hangUp(w.line(e.Association), n.name, false)
 	case *machine.Announce:
+		if w.lose > 0 {
+			w.lose--
+			return
+		}
 		payload := bytes.Clone(e.Payload)
 		for _, o := range w.nodes {
 			if o.multi && !w.cut(n.name, o.name) {
