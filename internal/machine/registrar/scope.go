@@ -100,7 +100,7 @@ func (m *Machine) receivedENRP(a *association, payload []byte) {
 		m.ignore(a, WrongReceiver, receiver.String())
 		return
 	}
-	p, fresh := m.sender(a, sender)
+	p, fresh := m.sender(a, sender, msg)
 	if p == nil {
 		return
 	}
