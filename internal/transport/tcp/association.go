@@ -80,8 +80,8 @@ func (a *association) run() {
 	r, err := a.open()
 	if err != nil {
 		a.fail(err)
-	} else if err := a.read(r); err != nil {
-		a.lost(err)
+	} else {
+		a.lost(a.read(r))
 	}
 	a.mu.Lock()
 	for a.state != ended || a.in.delivering || a.out.writing {
