@@ -40,6 +40,9 @@ func PluginStanza(p *plugins.Config, d *plugins.Description) []byte {
 		fmt.Fprintf(&b, "policy \"plugin\" %s {\n", text(o.Name))
 		if p.Name != o.Name {
 			fmt.Fprintf(&b, "plugin = %s\n", text(p.Name))
+			if len(o.Schema) > 0 {
+				b.WriteByte('\n')
+			}
 		}
 		writeSettings(&b, o.Schema)
 		b.WriteString("}\n")
@@ -51,7 +54,7 @@ func writeSettings(b *strings.Builder, schema plugins.Schema) {
 	if len(schema) == 0 {
 		return
 	}
-	b.WriteString("\nconfig {\n")
+	b.WriteString("config {\n")
 	for i, a := range schema {
 		if i > 0 {
 			b.WriteByte('\n')
