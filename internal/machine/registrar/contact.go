@@ -31,6 +31,9 @@ const (
 	// starting, or the former association still be closing.
 	firstRedial = 200 * time.Millisecond
 	maxRedial   = 30 * time.Second
+	// shortLived is the age below which an association that ends is no reason to
+	// dial at once: whoever speaks and hangs up would be dialled without pause.
+	shortLived = time.Second
 	// redials is the number of failures in a row after which nobody is there.
 	redials = 2
 )
@@ -44,7 +47,6 @@ func (m *Machine) contactAt(to transport.Address, configured bool) *contact {
 		}
 	}
 	if !configured && len(m.scope.contacts) >= 2*m.cfg.Scope.MaxPeers+len(m.cfg.Scope.Peers) {
-		m.counters.Scope.Ignored[TooManyPeers]++
 		return nil
 	}
 	c := &contact{to: to, configured: configured}
@@ -192,6 +194,9 @@ func (m *Machine) unlinked(a *association) {
 	m.alarms.set(&c.alarm, m.now)
 	if p.takeover == nil {
 		m.inquire(p)
+	}
+	if m.now.Sub(a.since) < shortLived {
+		m.alarms.set(&c.alarm, m.after(m.spread(firstRedial, 0.125)))
 	}
 }
 

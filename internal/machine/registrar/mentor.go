@@ -5,7 +5,6 @@ import (
 	"time"
 
 	rserpool "github.com/rspool/rspool"
-	"github.com/rspool/rspool/internal/enrp"
 )
 
 // mentor is the registrar's start: it looks for a peer, asks it who else there is,
@@ -111,7 +110,7 @@ func (m *Machine) askMentor(p *peer) {
 	t.peer, t.stage = p, listing
 	t.tried = append(t.tried, p.id)
 	m.alarms.set(&t.alarm, m.after(m.cfg.Scope.MaxTimeNoResponse))
-	m.tell(p.link(), &enrp.ListRequest{Route: m.to(p.id)})
+	m.requestList(p)
 }
 
 // mentorListed goes on with the table.
@@ -210,7 +209,7 @@ func (m *Machine) becomeInSync(how string) {
 	m.startAnnouncing()
 	for _, p := range m.scope.peers {
 		if p.met && p.link() != nil && p != asked {
-			m.tell(p.link(), &enrp.ListRequest{Route: m.to(p.id)})
+			m.requestList(p)
 		}
 	}
 }

@@ -50,9 +50,13 @@ func (m *Machine) available(p *peer) bool {
 }
 
 // suggested hears that a peer would like this registrar to become an element's
-// home. It does when the element has accepted, and not before.
+// home. It does when the element has accepted, and not before, and no more often
+// than homes can change.
 func (m *Machine) suggested(p *peer, e *member) {
 	m.counters.Scope.SuggestionsHeard++
+	if m.now.Sub(e.offeredAt) < crossing {
+		return
+	}
 	e.offeredBy, e.offeredAt = p.id, m.now
 	if !m.inSync() || m.draining || e.watch.waiting {
 		return
