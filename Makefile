@@ -38,7 +38,7 @@ fuzz: ## every fuzz target for FUZZTIME each
 	@./test/fuzz/run '$(FUZZTIME)'
 
 simulate: ## SEEDS worlds on virtual time, with faults, from seed SEED on
-	$(GO) test ./internal/simulate -count=1 -v -run TestInvariants -seeds $(SEEDS) -seed $(SEED)
+	GOGC=400 $(GO) test ./internal/simulate -count=1 -v -timeout 1h -run TestInvariants -seeds $(SEEDS) -seed $(SEED)
 
 lab: ## the tests that need kernel SCTP, in a throw-away guest
 	./test/lab/run

@@ -138,6 +138,9 @@ func (p *Program) compile() (e *Error) {
 	if err != nil {
 		return p.source.convert(err)
 	}
+	if e := p.unset(written); e != nil {
+		return e
+	}
 	p.proto, err = vm.Compile(guarded(stmts), p.source.file)
 	if err != nil {
 		return p.source.convert(err)

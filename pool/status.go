@@ -3,7 +3,6 @@ package pool
 import (
 	"cmp"
 	"errors"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -128,7 +127,7 @@ func (h *Host) Status(q status.Query) status.Snapshot {
 	s := &status.Host{
 		Process: status.Process{
 			Role:      "host",
-			Version:   version(),
+			Version:   status.Version(),
 			Started:   h.started,
 			Uptime:    time.Since(h.started).Seconds(),
 			Transport: status.TransportOf(h.door.Stats()),
@@ -191,14 +190,6 @@ func elementOf(r *Registration) status.HostElement {
 		e.Load = &load
 	}
 	return e
-}
-
-// version is that of the program's module, where it was built as one.
-func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok {
-		return info.Main.Version
-	}
-	return ""
 }
 
 var _ status.Source = (*Host)(nil)

@@ -79,6 +79,9 @@ func writeRegistrar(w io.Writer, r *status.Registrar, now time.Time) error {
 			fmt.Fprintf(w, "%s: %s\n", line.name, text)
 		}
 	}
+	if err := writeStatusOfPolicies(w, r); err != nil {
+		return err
+	}
 	for _, p := range r.Pools {
 		policy := p.Policy
 		if p.Selection != "" {
@@ -100,6 +103,38 @@ func writeRegistrar(w io.Writer, r *status.Registrar, now time.Time) error {
 		fmt.Fprintln(w, "\nThere are more elements; narrow them down with --pool, or raise --limit.")
 	}
 	return writeAssociations(w, r.Associations, now)
+}
+
+// writeStatusOfPolicies writes what chosen policies and their plugins do, and whether
+// the files are those at work.
+func writeStatusOfPolicies(w io.Writer, r *status.Registrar) error {
+	if c := r.Configuration; c != nil && c.Failure != "" {
+		fmt.Fprintf(w, "the files are refused, and what was at work before stays: %s\n", printable(c.Failure))
+	}
+	if len(r.Policies) > 0 {
+		fmt.Fprintln(w)
+		rows := [][]string{{"POLICY", "VERSION", "AT WORK", "FAULTS", "LEFT", "PASSED ON"}}
+		for _, p := range r.Policies {
+			rows = append(rows, []string{
+				printable(p.Name), orElse(printable(p.Version), "-"), atWork(p.Pools),
+				fmt.Sprint(p.Faults), fmt.Sprint(p.Trips), fmt.Sprint(p.Passed),
+			})
+		}
+		if err := table(w, rows); err != nil {
+			return err
+		}
+	}
+	if len(r.Plugins) == 0 {
+		return nil
+	}
+	fmt.Fprintln(w)
+	rows := [][]string{{"PLUGIN", "VERSION", "STATE", "RESTARTS", "POOLS", "FAULTS"}}
+	for _, p := range r.Plugins {
+		rows = append(rows, []string{
+			printable(p.Name), orElse(printable(p.Version), "-"), p.State, fmt.Sprint(p.Restarts), fmt.Sprint(p.Pools), fmt.Sprint(p.Faults),
+		})
+	}
+	return table(w, rows)
 }
 
 func writeAssociations(w io.Writer, list []status.Association, now time.Time) error {

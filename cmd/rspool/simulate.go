@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os/signal"
+	"runtime/debug"
 	"strconv"
 	"syscall"
 	"time"
@@ -98,6 +99,7 @@ func newFailureJSON(r *simulate.Result) failureJSON {
 func (a *app) simulate(ctx context.Context, x simulate.Exploration) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // worlds are small and short-lived
 	g := a.newGauge("worlds", x.Seeds)
 	x.Done = func(over, failures int) {
 		note := ""
@@ -134,7 +136,7 @@ func (a *app) simulate(ctx context.Context, x simulate.Exploration) error {
 func newSimulateReplayCommand(a *app) *cobra.Command {
 	var world worldFlags
 	var last time.Duration
-	var whole bool
+	var whole, brief bool
 	cmd := &cobra.Command{
 		Use:   "replay SEED",
 		Short: "Play a seed's world again and write its transcript",
@@ -143,7 +145,7 @@ registrars and hosts, and each fault. Where an invariant breaks, as few of the
 faults happen as that needs, unless --whole asks for all; the exit code is then 1.
 The other flags must be those of the run in which the seed was found.`,
 		Example: `  rspool simulate replay 42
-  rspool simulate replay 42 --registrars 3 --last 10s`,
+  rspool simulate replay 42 --registrars 3 --brief --last 10s`,
 		Args: arguments("SEED"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			seed, err := strconv.ParseUint(args[0], 0, 64)
@@ -162,10 +164,14 @@ The other flags must be those of the run in which the seed was found.`,
 			if last > 0 {
 				lines = r.Tail(last)
 			}
+			if brief {
+				lines = simulate.Brief(lines)
+			}
 			return a.printTranscript(r, lines)
 		},
 	}
 	cmd.Flags().DurationVar(&last, "last", 0, "write only the last virtual `TIME`, from the first failure back")
+	cmd.Flags().BoolVar(&brief, "brief", false, "leave out what goes on all the time: signs of life and resolutions")
 	cmd.Flags().BoolVar(&whole, "whole", false, "let all faults happen, also where fewer suffice")
 	world.add(cmd.Flags())
 	return cmd

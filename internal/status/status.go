@@ -9,6 +9,7 @@ package status
 
 import (
 	"encoding/json"
+	"runtime/debug"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -38,6 +39,14 @@ type Process struct {
 	Uptime    float64   `json:"uptime_seconds"`
 	Ready     bool      `json:"ready"`
 	Transport Transport `json:"transport"`
+}
+
+// Version is that of the program's module, empty where it was not built as one.
+func Version() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return info.Main.Version
+	}
+	return ""
 }
 
 // Transport counts what went through the process's door since it opened.

@@ -57,7 +57,7 @@ func (m *Machine) associationUp(in *machine.AssociationUp) {
 	case m.draining:
 		m.turnAway(in.Association, d, Draining)
 		return
-	case len(m.associations) >= m.cfg.MaxAssociations:
+	case m.crowded(in.Endpoint):
 		m.turnAway(in.Association, d, TooMany)
 		return
 	}
@@ -71,6 +71,19 @@ func (m *Machine) associationUp(in *machine.AssociationUp) {
 		d.up(m, a)
 	}
 }
+
+// crowded reports whether an endpoint has as many associations as it may have.
+// Users and elements do not take the place of peers, nor the reverse.
+func (m *Machine) crowded(endpoint machine.Endpoint) bool {
+	if endpoint == machine.ENRPEndpoint {
+		return m.scope.links >= linksPerPeer*m.cfg.Scope.MaxPeers
+	}
+	return len(m.associations)-m.scope.links >= m.cfg.MaxAssociations
+}
+
+// linksPerPeer bounds the associations of the ENRP endpoint: some of them may be
+// of strangers, until they are idle for too long.
+const linksPerPeer = 4
 
 // turnAway refuses an association, which d may wait for.
 func (m *Machine) turnAway(id machine.AssociationID, d dialler, why AbortReason) {
@@ -145,7 +158,7 @@ func (m *Machine) release(a *association) {
 func (m *Machine) forget(a *association) {
 	m.alarms.clear(&a.patience)
 	delete(m.associations, a.id)
-	m.unlinked(a)
+	m.ended(a)
 }
 
 // end ends the association from this side. The driver still reports that it is

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	rserpool "github.com/rspool/rspool"
-	"github.com/rspool/rspool/internal/enrp"
 	"github.com/rspool/rspool/internal/transport"
 )
 
@@ -26,7 +25,9 @@ type peer struct {
 
 	since    time.Time
 	heard    time.Time // peer_last_heard (RFC 5353, Section 4.1)
+	called   time.Time // a presence by multicast, after which it should be heard too
 	met      bool      // it was heard at all
+	listing  bool      // it was asked for its peers
 	starting bool      // it said that it is not in sync itself
 	asked    time.Time // for a sign of life that has not come yet, else zero
 
@@ -64,7 +65,6 @@ func (m *Machine) addPeer(id rserpool.RegistrarID) *peer {
 		return m.scope.peers[i]
 	}
 	if len(m.scope.peers) >= m.cfg.Scope.MaxPeers {
-		m.counters.Scope.Ignored[TooManyPeers]++
 		return nil
 	}
 	p := &peer{id: id, since: m.now, heard: m.now}
@@ -186,7 +186,7 @@ func (m *Machine) greet(a *association, p *peer) {
 		m.presenceTo(a, true)
 	}
 	if m.inSync() {
-		m.tell(a, &enrp.ListRequest{Route: m.to(p.id)})
+		m.requestList(p)
 	}
 }
 
