@@ -7,6 +7,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclwrite"
 	"github.com/zclconf/go-cty/cty"
 
+	rserpool "github.com/rspool/rspool"
 	"github.com/rspool/rspool/plugins"
 )
 
@@ -82,4 +83,16 @@ func tuple(l []string) cty.Value {
 		vals[i] = cty.StringVal(s)
 	}
 	return cty.TupleVal(vals)
+}
+
+// ScriptStanza writes the policy block of a script.
+func ScriptStanza(name, file string) []byte {
+	return hclwrite.Format(fmt.Appendf(nil, "policy \"lua\" %s {\nsource = %s\n}\n", text(name), text(file)))
+}
+
+// PoolStanza writes a pool block that chooses a policy. The pattern is a handle, or
+// has wildcards.
+func PoolStanza(pattern, policy string, wire rserpool.PolicyType, fallback ...string) []byte {
+	return hclwrite.Format(fmt.Appendf(nil, "pool %s {\npolicy = %s\nwire_policy = %s\nfallback = %s\n}\n",
+		text(pattern), text(policy), text(wire.String()), literal(tuple(fallback))))
 }

@@ -75,7 +75,7 @@ func (a *app) subjects(ctx context.Context, f *subjectsFlags, args []string) (al
 	var set *policies.Set
 	for _, arg := range args {
 		if isScript(arg) {
-			p, err := config.LoadScript(arg, settings)
+			p, err := loadScript(arg, settings)
 			if err != nil {
 				stop()
 				return nil, nil, err
