@@ -42,11 +42,6 @@ func (m *Machine) associationLost(now time.Time, in *machine.AssociationLost) {
 			return
 		}
 		m.loseHome(now, in.Reason)
-		return
-	}
-	if !in.Restarted {
-		delete(m.incoming, in.Association)
-		delete(m.former, in.Association)
 	}
 }
 

@@ -29,11 +29,14 @@ type association struct {
 	subscriptions []*subscription
 
 	// Of the ENRP endpoint: the peer that it leads to, nil before that is known,
-	// and where that is; whether it was asked for its presence; and what it was
-	// complained about already, one bit for each PeerIgnored.
+	// and where that is; whether this registrar has dialled; whether the peer was
+	// asked for its presence, and was found to be connected already; and what it
+	// was complained about, one bit for each PeerIgnored.
 	peer    *peer
 	contact *contact
+	dialled bool
 	greeted bool
+	second  bool
 	warned  uint32
 
 	// stalled is when the peer's queue was found full, zero while it takes
@@ -61,7 +64,7 @@ func (m *Machine) associationUp(in *machine.AssociationUp) {
 		m.turnAway(in.Association, d, TooMany)
 		return
 	}
-	a := &association{id: in.Association, endpoint: in.Endpoint, since: m.now, heard: m.now}
+	a := &association{id: in.Association, endpoint: in.Endpoint, dialled: d != nil, since: m.now, heard: m.now}
 	a.setRemote(in.Remote)
 	a.patience.owner = a
 	m.associations[a.id] = a

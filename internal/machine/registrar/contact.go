@@ -23,6 +23,7 @@ type contact struct {
 	dialled    time.Time // last
 	link       *association
 	peer       *peer // who is there, nil if that is not known
+	twin       *peer // who was there, and is connected at another place
 	failures   int   // to hear anybody there, in a row
 }
 
@@ -83,6 +84,11 @@ func (m *Machine) dropContact(c *contact) {
 
 // ring dials.
 func (c *contact) ring(m *Machine) {
+	if c.twin != nil && c.twin.link() != nil {
+		m.alarms.set(&c.alarm, m.after(maxRedial))
+		return
+	}
+	c.twin = nil
 	if c.ticket == 0 && c.link == nil && !c.own && !m.draining {
 		c.dialled = m.now
 		c.ticket = m.associate(c, machine.ENRPEndpoint, c.to)
