@@ -17,6 +17,7 @@ type association struct {
 	id       machine.AssociationID
 	endpoint machine.Endpoint
 	remote   transport.Address
+	identity *transport.Identity // nil where the peer has not proved any
 	asap     *rserpool.Transport // remote, as the elements' ASAP transport
 	distance uint32              // of the elements behind it, in milliseconds
 	measured time.Time           // when its round-trip time was asked for
@@ -64,7 +65,7 @@ func (m *Machine) associationUp(in *machine.AssociationUp) {
 		m.turnAway(in.Association, d, TooMany)
 		return
 	}
-	a := &association{id: in.Association, endpoint: in.Endpoint, dialled: d != nil, since: m.now, heard: m.now}
+	a := &association{id: in.Association, endpoint: in.Endpoint, dialled: d != nil, identity: in.Peer, since: m.now, heard: m.now}
 	a.setRemote(in.Remote)
 	a.patience.owner = a
 	m.associations[a.id] = a
@@ -111,6 +112,9 @@ func (a *association) setRemote(remote transport.Address) {
 		Port:      remote.Port,
 		UDPPort:   remote.UDPPort,
 		Addresses: a.remote.IPs,
+	}
+	if remote.Via != transport.SCTP {
+		a.asap.Protocol, a.asap.Use = rserpool.TCP, rserpool.DataAndControl
 	}
 }
 

@@ -232,7 +232,7 @@ func (m *Machine) meet(c *contact, a *association) {
 
 // samePlace reports whether two addresses lead to the same endpoint.
 func samePlace(a, b transport.Address) bool {
-	return a.Port == b.Port && udpPort(a.UDPPort) == udpPort(b.UDPPort) &&
+	return a.Via == b.Via && a.Port == b.Port && udpPort(a.UDPPort) == udpPort(b.UDPPort) &&
 		slices.ContainsFunc(a.IPs, func(ip netip.Addr) bool { return slices.Contains(b.IPs, ip) })
 }
 
