@@ -246,6 +246,10 @@ func (s *scopeRun) without(how string, end func(*scopeRegistrar) error) (took, l
 	time.Sleep(500 * time.Millisecond)
 
 	victim, others := s.registrars[0], s.registrars[1:]
+	owned := s.statusOf(victim).OwnedCount
+	if owned < s.elements/3 {
+		s.t.Errorf("%d of %d elements are to lose their home, want a third", owned, s.elements)
+	}
 	if err := end(victim); err != nil {
 		s.t.Fatal(err)
 	}
@@ -270,7 +274,7 @@ func (s *scopeRun) without(how string, end func(*scopeRegistrar) error) (took, l
 			s.t.Errorf("user %d: %d answers, %d errors, the last: %v", i+1, u.answered, u.errors, u.err)
 		}
 	}
-	s.t.Logf("%d elements have a new home %v after %s; %d resolutions, none waited longer than %v",
-		s.elements, took.Round(time.Millisecond), how, answered, longest.Round(time.Millisecond))
+	s.t.Logf("all of %d elements have a home again, %d of them a new one, %v after %s; %d resolutions, none waited longer than %v",
+		s.elements, owned, took.Round(time.Millisecond), how, answered, longest.Round(time.Millisecond))
 	return took, longest
 }
