@@ -8,7 +8,7 @@ SEED          ?= 1
 LINT_VERSION  := v2.15.0
 LINT          := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
 
-.PHONY: all build check test race lint tidy bench bench-ratio fuzz simulate lab lab-docs clean
+.PHONY: all build check test race lint tidy bench bench-ratio fuzz load simulate lab lab-docs clean
 
 all: build
 
@@ -37,8 +37,11 @@ bench: ## the figures that the project claims; BENCH=pattern selects, BENCHTIME 
 fuzz: ## every fuzz target for FUZZTIME each
 	@./test/fuzz/run '$(FUZZTIME)'
 
+load: ## policies reloaded, plugins killed and frozen, with 1,000 elements over UDP; prints figures
+	$(GO) test ./internal/daemon -count=1 -v -run UnderLoad
+
 simulate: ## SEEDS worlds on virtual time, with faults, from seed SEED on
-	$(GO) test ./internal/simulate -count=1 -v -run TestInvariants -seeds $(SEEDS) -seed $(SEED)
+	GOGC=400 $(GO) test ./internal/simulate -count=1 -v -timeout 1h -run TestInvariants -seeds $(SEEDS) -seed $(SEED)
 
 lab: ## the tests that need kernel SCTP, in a throw-away guest
 	./test/lab/run

@@ -105,3 +105,5 @@ type equally struct{ atRandom }
 
 func (equally) Describe() Description  { return Description{Name: "equally", Uniform: true} }
 func (equally) Weight(*Member) float64 { return 1 }
+
+func contains(s, part string) bool { return strings.Contains(s, part) }

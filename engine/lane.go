@@ -113,6 +113,7 @@ func (c *Chain) mark(s *Selector) {
 // keep goes on with the instance that the main selector has.
 func (c *Chain) keep(l *lane) {
 	c.bind(l, &c.main)
+	c.mark(&c.main)
 	if w := c.main.watch; w != nil && w.pool != nil {
 		l.away = w.pool.why
 	}
@@ -123,6 +124,7 @@ func (c *Chain) keep(l *lane) {
 func (c *Chain) engage(l *lane) {
 	l.away = nil
 	if l != c.shadow && l == c.lanes[0] {
+		c.compact()
 		c.bind(l, &c.main)
 	} else {
 		c.bind(l, c.newTwins(l))
@@ -140,10 +142,7 @@ func (c *Chain) engage(l *lane) {
 // newTwins returns a selector with a twin of each member, for l or, with nil, for a
 // trial outside the chain.
 func (c *Chain) newTwins(l *lane) *Selector {
-	c.main.compact()
-	for _, t := range c.twins {
-		t.compact()
-	}
+	c.compact()
 	s := &Selector{order: idle{}, setting: &c.setting, rand: c.main.rand, length: c.main.length, loads: c.main.loads, seq: c.main.seq}
 	if l == nil || l == c.shadow { // whose draws are not to change those of the others
 		own := c.setting
@@ -156,6 +155,15 @@ func (c *Chain) newTwins(l *lane) *Selector {
 		s.members[i] = twin(m, &all[i])
 	}
 	return s
+}
+
+// compact gives all members new slots without gaps, so that one selector that begins
+// anew leaves none of its twins behind.
+func (c *Chain) compact() {
+	c.main.compact()
+	for _, t := range c.twins {
+		t.compact()
+	}
 }
 
 // twin makes n what m is to another policy.

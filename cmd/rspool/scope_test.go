@@ -10,7 +10,9 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -32,6 +34,7 @@ type scopeRun struct {
 	processes  *processes
 	registrars []*scopeRegistrar
 	elements   int
+	watch      bool // elements may not be missing at any time
 }
 
 type scopeRegistrar struct {
@@ -140,6 +143,8 @@ func (s *scopeRun) register(hosts, each int) {
 	}
 }
 
+var errMissing = errors.New("some are missing")
+
 // complete reports why a registrar does not know all elements, each with a home
 // that lives.
 func (s *scopeRun) complete(homes ...*scopeRegistrar) error {
@@ -149,7 +154,7 @@ func (s *scopeRun) complete(homes ...*scopeRegistrar) error {
 			return err
 		}
 		if len(v.Elements) != s.elements {
-			return fmt.Errorf("%s knows %d of %d elements", r.process.name, len(v.Elements), s.elements)
+			return fmt.Errorf("%s knows %d of %d elements: %w", r.process.name, len(v.Elements), s.elements, errMissing)
 		}
 		for i := range v.Elements {
 			alive := false
@@ -164,7 +169,7 @@ func (s *scopeRun) complete(homes ...*scopeRegistrar) error {
 	return nil
 }
 
-// user resolves without pause, and notes how long that failed at most.
+// scopeUser resolves without pause, and notes how long that failed at most.
 type scopeUser struct {
 	answered int
 	longest  time.Duration // from one success to the next
@@ -201,6 +206,40 @@ func TestElementsOutliveTheirRegistrar(t *testing.T) {
 
 func testTakeover(t *testing.T) {
 	s := newScopeRun(t)
+	took, longest := s.without("kill -9", func(r *scopeRegistrar) error { return s.processes.kill(r.process) })
+	if took > detection || longest > detection {
+		t.Errorf("that is more than %v", detection)
+	}
+}
+
+// A registrar that is told to end hands its elements over: the others know every
+// one of them all the time.
+func TestElementsAreHandedOver(t *testing.T) {
+	s := newScopeRun(t)
+	s.watch = true
+	took, longest := s.without("SIGTERM", func(r *scopeRegistrar) error {
+		s.processes.expectEnd(r.process)
+		return r.process.cmd.Process.Signal(syscall.SIGTERM)
+	})
+	if took > detection || longest > detection {
+		t.Errorf("that is more than %v", detection)
+	}
+}
+
+// largest returns the home of the most elements: of a third at least.
+func (s *scopeRun) largest() (home *scopeRegistrar, owned int) {
+	for _, r := range s.registrars {
+		if n := s.statusOf(r).OwnedCount; home == nil || n > owned {
+			home, owned = r, n
+		}
+	}
+	return home, owned
+}
+
+// without ends the home of a third of 200 elements while users resolve, and returns
+// how long it took until each has another home, and how long a user waited at most.
+func (s *scopeRun) without(how string, end func(*scopeRegistrar) error) (took, longest time.Duration) {
+	s.t.Helper()
 	for range 3 {
 		s.start()
 	}
@@ -217,28 +256,45 @@ func testTakeover(t *testing.T) {
 	}
 	time.Sleep(500 * time.Millisecond)
 
-	victim, others := s.registrars[0], s.registrars[1:]
-	if err := s.processes.kill(victim.process); err != nil {
-		t.Fatal(err)
+	victim, owned := s.largest()
+	others := slices.DeleteFunc(slices.Clone(s.registrars), func(r *scopeRegistrar) bool { return r == victim })
+	if err := end(victim); err != nil {
+		s.t.Fatal(err)
 	}
-	took := s.eventually("a new home for every element", func() error { return s.complete(others...) })
+	took = s.eventually("a new home for every element", func() error {
+		err := s.complete(others...)
+		if s.watch && errors.Is(err, errMissing) {
+			s.t.Errorf("meanwhile: %v", err)
+		}
+		return err
+	})
 	time.Sleep(500 * time.Millisecond)
 	if err := s.complete(others...); err != nil {
-		t.Errorf("afterwards: %v", err)
+		s.t.Errorf("afterwards: %v", err)
 	}
 	stop()
 	wg.Wait()
-	var longest time.Duration
 	answered := 0
 	for i := range users {
 		u := &users[i]
 		longest, answered = max(longest, u.longest), answered+u.answered
 		if u.errors > 0 || u.answered == 0 {
-			t.Errorf("user %d: %d answers, %d errors, the last: %v", i+1, u.answered, u.errors, u.err)
+			s.t.Errorf("user %d: %d answers, %d errors, the last: %v", i+1, u.answered, u.errors, u.err)
 		}
 	}
-	t.Logf("%d elements have a new home %v after kill -9; %d resolutions, none waited longer than %v", s.elements, took.Round(time.Millisecond), answered, longest.Round(time.Millisecond))
-	if took > detection || longest > detection {
-		t.Errorf("that is more than %v", detection)
+	s.t.Logf("all of %d elements have a home again, %d of them a new one, %v after %s; %d resolutions, none waited longer than %v",
+		s.elements, owned, took.Round(time.Millisecond), how, answered, longest.Round(time.Millisecond))
+	return took, longest
+}
+
+// A registrar that is stopped is dead as one that is cut off: nobody is told.
+func TestElementsOutliveARegistrarThatIsStopped(t *testing.T) {
+	if *takeovers < 2 {
+		t.Skip("it takes the time of the detection; run it with -takeovers 2")
+	}
+	s := newScopeRun(t)
+	took, longest := s.without("SIGSTOP", func(r *scopeRegistrar) error { return r.process.cmd.Process.Signal(syscall.SIGSTOP) })
+	if took > detection+detection/2 || longest > detection+detection/2 {
+		t.Errorf("that is more than %v", detection+detection/2)
 	}
 }

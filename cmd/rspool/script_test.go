@@ -141,7 +141,7 @@ func TestScriptsCoverTheCommands(t *testing.T) {
 		all.Write(b)
 	}
 	for _, command := range []string{
-		"element run fractal", "user fractal", "registrar run", "registrar check", "registrar status", "resolve", "top", "config init", "config check",
+		"element run fractal", "user fractal", "registrar run", "registrar check", "registrar status", "registrar drain", "space dump", "space watch", "space diff", "resolve", "top", "config init", "config check",
 		"config fmt", "config show", "config schema", "config diff", "registrar reload",
 		"policy list", "policy new", "policy check", "policy test", "policy bench", "policy fuzz", "policy explain", "policy try", "policy reload", "policy rollback",
 		"plugin scaffold", "plugin list", "plugin info", "plugin check", "plugin add", "plugin reload", "plugin logs", "plugin run", "plugin conformance", "plugin docs",

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os/signal"
+	"runtime/debug"
 	"strconv"
 	"syscall"
 	"time"
@@ -98,6 +99,7 @@ func newFailureJSON(r *simulate.Result) failureJSON {
 func (a *app) simulate(ctx context.Context, x simulate.Exploration) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // worlds are small and short-lived
 	g := a.newGauge("worlds", x.Seeds)
 	x.Done = func(over, failures int) {
 		note := ""
@@ -119,7 +121,7 @@ func (a *app) simulate(ctx context.Context, x simulate.Exploration) error {
 			fmt.Fprintf(w, "seed %d: %v\n", r.Seed, r.Failure)
 		}
 		t := &s.Tally
-		_, err := fmt.Fprintf(w, "%d worlds of %.1f hours in %.1f s (%.0f a second, %.0f times as fast as life)\n"+
+		_, err := fmt.Fprintf(w, "%d worlds, %.1f hours of virtual time in %.1f s (%.0f a second, %.0f times as fast as life)\n"+
 			"%d messages, %d associations, %d resolutions, %d failovers, %d takeovers\n",
 			s.Seeds, s.Virtual.Hours(), took, v.SeedsPerSecond, s.Virtual.Seconds()/took,
 			t.Messages, t.Associations, t.Resolutions, t.Failovers, t.Takeovers)
@@ -134,7 +136,7 @@ func (a *app) simulate(ctx context.Context, x simulate.Exploration) error {
 func newSimulateReplayCommand(a *app) *cobra.Command {
 	var world worldFlags
 	var last time.Duration
-	var whole bool
+	var whole, brief bool
 	cmd := &cobra.Command{
 		Use:   "replay SEED",
 		Short: "Play a seed's world again and write its transcript",
@@ -143,7 +145,7 @@ registrars and hosts, and each fault. Where an invariant breaks, as few of the
 faults happen as that needs, unless --whole asks for all; the exit code is then 1.
 The other flags must be those of the run in which the seed was found.`,
 		Example: `  rspool simulate replay 42
-  rspool simulate replay 42 --registrars 3 --last 10s`,
+  rspool simulate replay 42 --registrars 3 --brief --last 10s`,
 		Args: arguments("SEED"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			seed, err := strconv.ParseUint(args[0], 0, 64)
@@ -162,10 +164,14 @@ The other flags must be those of the run in which the seed was found.`,
 			if last > 0 {
 				lines = r.Tail(last)
 			}
+			if brief {
+				lines = simulate.Brief(lines)
+			}
 			return a.printTranscript(r, lines)
 		},
 	}
 	cmd.Flags().DurationVar(&last, "last", 0, "write only the last virtual `TIME`, from the first failure back")
+	cmd.Flags().BoolVar(&brief, "brief", false, "leave out what goes on all the time: signs of life and resolutions")
 	cmd.Flags().BoolVar(&whole, "whole", false, "let all faults happen, also where fewer suffice")
 	world.add(cmd.Flags())
 	return cmd

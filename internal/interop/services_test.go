@@ -38,7 +38,9 @@ func (r reference) use(t *testing.T, c userConfig, service string, id rserpool.E
 		}
 	case "daytime":
 		p := r.terminal(t, c)
-		p.says(t, patience, "time of day", func(s string) bool { return strings.Contains(s, time.Now().UTC().Format("2006")) && fromElement(id).MatchString(s) })
+		p.says(t, patience, "time of day", func(s string) bool {
+			return strings.Contains(s, time.Now().UTC().Format("2006")) && fromElement(id).MatchString(s)
+		})
 	case "chargen":
 		p := r.terminal(t, c)
 		p.says(t, patience, "characters", func(s string) bool { return len(fromElement(id).FindAllString(s, -1)) >= 3 })

@@ -50,13 +50,13 @@ func quiet(id rserpool.RegistrarID) registrarConfig {
 
 // elementConfig says how either implementation is to run an element.
 type elementConfig struct {
-	registrar labHost
-	service   string
-	pool      rserpool.Handle
-	id        rserpool.ElementID
-	policy    rserpool.Policy // round robin if zero
+	registrar  labHost
+	service    string
+	pool       rserpool.Handle
+	id         rserpool.ElementID
+	policy     rserpool.Policy // round robin if zero
 	reregister time.Duration   // 30 s if zero
-	local     string          // address of the service, as ADDRESS:PORT; the reference's only
+	local      string          // address of the service, as ADDRESS:PORT; the reference's only
 }
 
 // life is the time between two registrations; registrations live three times as long.

@@ -93,7 +93,7 @@ func (t *Tally) add(o *Tally) {
 // Replay runs a seed's world and writes its transcript down.
 func Replay(seed uint64, o Options) *Result { return run(seed, o, nil, true) }
 
-// maxTrials bounds the worlds that Minimise runs.
+// maxTrials bounds the worlds that Minimise runs beside the first and the last.
 const maxTrials = 500
 
 // Minimise replays a seed's world with as few of its faults as the failure needs.
@@ -103,20 +103,26 @@ func Minimise(seed uint64, o Options) *Result {
 	if whole.Failure == nil {
 		return Replay(seed, o)
 	}
-	keep := make([]int, len(whole.Faults))
+	keep := minimise(len(whole.Faults), func(keep []int) bool {
+		r := run(seed, o, keep, false)
+		return r.Failure != nil && r.Failure.Invariant == whole.Failure.Invariant
+	})
+	return run(seed, o, keep, true)
+}
+
+// minimise leaves out as many of n faults as it can without an end to the failure:
+// first large parts, then one by one.
+func minimise(n int, fails func(keep []int) bool) []int {
+	keep := make([]int, n)
 	for i := range keep {
 		keep[i] = i
 	}
 	trials := 0
-	fails := func(keep []int) bool {
-		trials++
-		r := run(seed, o, keep, false)
-		return r.Failure != nil && r.Failure.Invariant == whole.Failure.Invariant
-	}
 	for size := len(keep); size > 0 && trials < maxTrials; {
 		dropped := false
 		for from := 0; from < len(keep) && trials < maxTrials; {
 			fewer := slices.Delete(slices.Clone(keep), from, min(from+size, len(keep)))
+			trials++
 			if fails(fewer) {
 				keep, dropped = fewer, true
 			} else {
@@ -128,7 +134,12 @@ func Minimise(seed uint64, o Options) *Result {
 		}
 		size /= 2
 	}
-	return run(seed, o, keep, true)
+	return keep
+}
+
+// Brief returns the lines that are not routine.
+func Brief(lines []Line) []Line {
+	return slices.DeleteFunc(slices.Clone(lines), func(l Line) bool { return l.Routine })
 }
 
 // Tail returns the lines of the last seconds of the transcript.

@@ -58,7 +58,7 @@ func TestInvariants(t *testing.T) {
 func report(r *Result) string {
 	m := Minimise(r.Seed, fixed)
 	return fmt.Sprintf("seed %d: %v\n%v\nwith these faults alone: %v\n%s\n%s\nrspool simulate replay %d", r.Seed, r.Failure, &r.Setting,
-		m.Failure, strings.Join(m.Faults, "\n"), transcript(m.Tail(5*time.Second)), r.Seed)
+		m.Failure, strings.Join(m.Faults, "\n"), transcript(Brief(m.Tail(5*time.Second))), r.Seed)
 }
 
 func transcript(lines []Line) string {
@@ -79,5 +79,27 @@ func TestSameSeedSameBytes(t *testing.T) {
 		if a.Hash != b.Hash || a.Hash != plain.Hash || a.Tally != plain.Tally {
 			t.Fatalf("seed %d: hashes %x, %x, and %x without a transcript", seed, a.Hash, b.Hash, plain.Hash)
 		}
+	}
+}
+
+// TestMinimiseKeepsWhatIsNeeded has a failure that needs a drain and any cut.
+func TestMinimiseKeepsWhatIsNeeded(t *testing.T) {
+	faults := []Fault{{Kind: Crash}, {Kind: Cut}, {Kind: Drain}, {Kind: Pause}, {Kind: Cut}, {Kind: Load}, {Kind: Slow}}
+	trials := 0
+	needed := func(keep []int) bool {
+		trials++
+		cut, drain := false, false
+		for _, i := range keep {
+			cut = cut || faults[i].Kind == Cut
+			drain = drain || faults[i].Kind == Drain
+		}
+		return cut && drain
+	}
+	got := minimise(len(faults), needed)
+	if diff := cmp.Diff([]int{1, 2}, got); diff != "" {
+		t.Errorf("another set of faults is kept (-want +got):\n%s", diff)
+	}
+	if trials > maxTrials {
+		t.Errorf("%d trials for %d faults", trials, len(faults))
 	}
 }

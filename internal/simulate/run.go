@@ -25,14 +25,9 @@ func Run(seed uint64, o Options) *Result { return run(seed, o, nil, false) }
 // run lets a world run with those faults alone that are to be kept, or with all
 // if that is nil.
 func run(seed uint64, o Options, keep []int, recording bool) *Result {
-	r := rand.New(rand.NewPCG(seed, 0))
-	w := newWorld(seed, drawSetting(r, o), r)
+	w, fs := build(seed, o)
 	w.recording = recording
 	w.note("seed %d: %v", seed, &w.setting)
-	for _, h := range w.hosts {
-		w.at(time.Duration(r.Int64N(int64(2*time.Second))), func() { w.start(h, true) })
-	}
-	fs := drawFaults(r, w)
 	if keep != nil {
 		kept := make([]Fault, len(keep))
 		for i, k := range keep {
@@ -47,6 +42,17 @@ func run(seed uint64, o Options, keep []int, recording bool) *Result {
 		result.Faults = append(result.Faults, fmt.Sprintf("%9.3fs  %s", f.At.Seconds(), w.describe(f)))
 	}
 	return result
+}
+
+// build makes a world in which nothing has happened yet, and what will go wrong in
+// it.
+func build(seed uint64, o Options) (*World, []Fault) {
+	r := rand.New(rand.NewPCG(seed, 0))
+	w := newWorld(seed, drawSetting(r, o), r)
+	for _, h := range w.hosts {
+		w.at(time.Duration(r.Int64N(int64(2*time.Second))), func() { w.start(h, true) })
+	}
+	return w, drawFaults(r, w)
 }
 
 // run lets everything happen until the world's end, or the first failure.

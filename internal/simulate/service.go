@@ -77,7 +77,7 @@ func (s *service) join() {
 			UserTransport: rserpool.Transport{Protocol: rserpool.SCTP, Use: rserpool.DataAndControl, Port: s.endpoint.port},
 			Policy:        s.policy,
 		},
-		Life:              3 * w.setting.Reregister,
+		Life:              w.setting.Life,
 		Reregister:        w.setting.Reregister,
 		RegisterTimeout:   w.setting.RegisterTimeout,
 		DeregisterTimeout: w.setting.RegisterTimeout,

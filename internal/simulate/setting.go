@@ -63,7 +63,7 @@ type Setting struct {
 	HuntTimeout, HuntMaxTimeout, AnnounceTimeout            time.Duration
 	RequestTimeout, ReportInterval                          time.Duration
 	MaxRetransmit                                           int
-	Reregister, RegisterTimeout                             time.Duration
+	Reregister, RegisterTimeout, Life                       time.Duration
 	Items                                                   uint32
 	CacheTime, ConnectTimeout, FailoverDelay, FailoverLimit time.Duration
 	Subscribe                                               bool
@@ -123,6 +123,10 @@ func drawSetting(r *rand.Rand, o Options) Setting {
 			buffer:      1 << (10 + r.IntN(7)),
 		},
 	}
+	s.Life = 3 * s.Reregister
+	if r.IntN(2) == 0 {
+		s.Life = 15 * time.Minute // nothing is mended by the end of a life
+	}
 	s.drawScope(r, between)
 	s.HuntMaxTimeout = s.HuntTimeout * time.Duration(1+r.IntN(2))
 	if r.IntN(2) == 0 {
@@ -150,7 +154,7 @@ func drawSetting(r *rand.Rand, o Options) Setting {
 			s.Faults = min(max(o.Faults, 0), 5)
 		}
 		s.Chaos = calm + time.Duration(s.Faults)*(30*time.Second+s.recovering())
-		s.Network.loss, s.Network.drop = 0, 0
+		s.Network.loss, s.Network.drop = 0, min(s.Network.drop, 0.05)
 	}
 	s.Settled = s.Chaos + s.settling()
 	s.End = s.Settled + 10*time.Second
@@ -168,7 +172,9 @@ func (s *Setting) drawScope(r *rand.Rand, between func(least, most time.Duration
 		MentorTimeout:     between(2*time.Second, 5*time.Second),
 		TakeoverTimeout:   between(2*time.Second, 5*time.Second),
 		HandoverTimeout:   between(time.Second, 5*time.Second),
+		Suggest:           r.IntN(3) == 0,
 		DistanceStep:      []time.Duration{-1, 10 * time.Millisecond, 50 * time.Millisecond}[r.IntN(3)],
+		TablePart:         []int{0, 150, 400}[r.IntN(3)], // many parts although there are few elements
 	}
 	s.Scope.MaxTimeLastHeard = s.Scope.HeartbeatInterval * 2
 }

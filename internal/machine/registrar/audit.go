@@ -60,9 +60,23 @@ func (m *Machine) audited(p *peer, complete bool) {
 		m.counters.Scope.ResyncsFailed++
 		return
 	}
-	for _, entry := range m.space.Marked(p.id, nil) {
+	gone := m.space.Marked(p.id, nil)
+	for _, entry := range gone {
 		m.counters.Scope.Mended++
 		m.letGo(entry.Attachment.(*member))
+	}
+	if len(gone) > 0 {
+		m.askOthers(p)
+	}
+}
+
+// askOthers asks the other peers what they own: elements that one does not own any
+// more may have another home, of which this registrar has heard too early.
+func (m *Machine) askOthers(p *peer) {
+	for _, q := range m.scope.peers {
+		if a := q.link(); q != p && q.takeover == nil && a != nil {
+			m.presenceTo(a, true)
+		}
 	}
 }
 

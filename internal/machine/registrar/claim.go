@@ -39,6 +39,34 @@ type place struct {
 	port, udp uint16
 }
 
+// host returns where the element's host is reached, the zero place where that is
+// not known.
+func (e *member) host() place {
+	t := e.entry.Element().ASAPTransport
+	if t == nil || len(t.Addresses) == 0 {
+		return place{}
+	}
+	return place{t.Addresses[0], t.Port, udpPort(t.UDPPort)}
+}
+
+// callable reports whether the element's host can be called by a registrar, as far
+// as one knows. One that came over TCP cannot.
+func (e *member) callable() bool {
+	t := e.entry.Element().ASAPTransport
+	return t != nil && len(t.Addresses) > 0 && t.Port != 0 &&
+		(e.association == nil || e.association.remote.Via == transport.SCTP)
+}
+
+// id is a number that is the place's at every registrar: its FNV-1a hash.
+func (p place) id() uint32 {
+	h := uint32(2166136261)
+	ip := p.ip.As16()
+	for _, b := range append(ip[:], byte(p.port>>8), byte(p.port), byte(p.udp>>8), byte(p.udp)) {
+		h = (h ^ uint32(b)) * 16777619
+	}
+	return h
+}
+
 const (
 	// maxCalls are opened at a time.
 	maxCalls = 256
@@ -82,7 +110,7 @@ func (m *Machine) call(e *member) {
 		return // the alarm ends it
 	}
 	s := &m.scope.calls
-	key := place{t.Addresses[0], t.Port, udpPort(t.UDPPort)}
+	key := e.host()
 	c := s.byPlace[key]
 	if c == nil {
 		c = &call{place: key, to: transport.Address{IPs: t.Addresses, Port: t.Port, UDPPort: t.UDPPort}}
@@ -137,7 +165,7 @@ func (m *Machine) dialNext() {
 		s.queue = s.queue[1:]
 		c.queued = false
 		s.dialling++
-		c.ticket = m.associate(c, machine.ASAPEndpoint, &c.to)
+		c.ticket = m.associate(c, machine.ASAPEndpoint, c.to)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	rserpool "github.com/rspool/rspool"
+	"github.com/rspool/rspool/internal/machine"
 )
 
 // check returns what is wrong with the machine's state, if anything.
@@ -128,6 +129,15 @@ func (s *scope) check(m *Machine) error {
 		if a.peer != nil && a.peer.link() != a {
 			return fmt.Errorf("association %d leads to peer %v, which has another", a.id, a.peer.id)
 		}
+	}
+	links := 0
+	for _, a := range m.associations {
+		if a.endpoint == machine.ENRPEndpoint {
+			links++
+		}
+	}
+	if links != s.links {
+		return fmt.Errorf("%d associations with peers, %d were counted", links, s.links)
 	}
 	dialling := 0
 	for at, c := range s.calls.byPlace {

@@ -7,6 +7,7 @@ import (
 	rserpool "github.com/rspool/rspool"
 	"github.com/rspool/rspool/internal/enrp"
 	"github.com/rspool/rspool/internal/machine"
+	"github.com/rspool/rspool/internal/transport"
 	"github.com/rspool/rspool/internal/wire"
 )
 
@@ -26,8 +27,16 @@ type scope struct {
 
 	dials   map[machine.Ticket]dialler
 	tickets machine.Ticket
-	decoder enrp.Decoder
-	scratch []byte
+	history []TakeoverRecord // the last ones, oldest first
+	links   int              // associations of the ENRP endpoint
+	warned  uint32           // as an association's, of what comes from nowhere
+
+	// Used again and again:
+	decoder  enrp.Decoder
+	scratch  []byte
+	update   enrp.HandleUpdate
+	presence enrp.Presence
+	server   rserpool.Server
 }
 
 // dialler waits for an association that it has asked for.
@@ -56,11 +65,11 @@ func (m *Machine) startScope() {
 }
 
 // associate asks for an association on behalf of d.
-func (m *Machine) associate(d dialler, from machine.Endpoint, to *contactAddress) machine.Ticket {
+func (m *Machine) associate(d dialler, from machine.Endpoint, to transport.Address) machine.Ticket {
 	s := &m.scope
 	s.tickets++
 	s.dials[s.tickets] = d
-	m.effect(&machine.Associate{Ticket: s.tickets, Endpoint: from, To: *to})
+	m.effect(&machine.Associate{Ticket: s.tickets, Endpoint: from, To: to})
 	return s.tickets
 }
 
@@ -92,7 +101,7 @@ func (m *Machine) receivedENRP(a *association, payload []byte) {
 		m.ignore(a, WrongReceiver, receiver.String())
 		return
 	}
-	p, fresh := m.sender(a, sender)
+	p, fresh := m.sender(a, sender, msg)
 	if p == nil {
 		return
 	}
@@ -160,19 +169,26 @@ func (m *Machine) complainENRP(a *association, why *rserpool.OperationError) {
 }
 
 // ignore counts what had no effect, and tells the operator the first time that it
-// happens on an association.
+// happens on an association, or at all if it is about none.
 func (m *Machine) ignore(a *association, why PeerIgnored, detail string) {
 	m.counters.Scope.Ignored[why]++
-	if a == nil || a.warned&(1<<why) != 0 {
+	warned := &m.scope.warned
+	if a != nil {
+		warned = &a.warned
+	}
+	if *warned&(1<<why) != 0 {
 		return
 	}
-	a.warned |= 1 << why
-	o := Observed{Event: PeerMisbehaves, Association: a.id, Detail: why.String()}
+	*warned |= 1 << why
+	o := Observed{Event: PeerMisbehaves, Detail: why.String()}
 	if detail != "" {
 		o.Detail += ": " + detail
 	}
-	if a.peer != nil {
-		o.Peer = a.peer.id
+	if a != nil {
+		o.Association = a.id
+		if a.peer != nil {
+			o.Peer = a.peer.id
+		}
 	}
 	m.observe(o)
 }

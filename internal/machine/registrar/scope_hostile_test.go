@@ -2,12 +2,15 @@ package registrar
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
 	rserpool "github.com/rspool/rspool"
+	"github.com/rspool/rspool/internal/asap"
 	"github.com/rspool/rspool/internal/enrp"
 	"github.com/rspool/rspool/internal/machine"
 	"github.com/rspool/rspool/internal/transport"
@@ -23,13 +26,13 @@ type bully struct {
 	warns int
 	open  map[machine.AssociationID]bool
 	last  map[machine.AssociationID]enrp.Message
-	elsew int // announced
+	calls map[machine.Ticket]*machine.Associate
 }
 
 const self = rserpool.RegistrarID(0x0a)
 
 func newBully(t testing.TB, cfg Config) *bully {
-	b := &bully{t: t, now: time.Unix(1_700_000_000, 0), open: map[machine.AssociationID]bool{}}
+	b := &bully{t: t, now: time.Unix(1_700_000_000, 0), open: map[machine.AssociationID]bool{}, calls: map[machine.Ticket]*machine.Associate{}}
 	cfg.ID, cfg.AnnounceInterval = self, -1
 	cfg.Rand = rand.New(rand.NewPCG(1, 1))
 	cfg.Policies = policies
@@ -60,6 +63,7 @@ func (b *bully) step(in machine.Input) {
 			b.last[e.Association] = msg
 		case *machine.Associate:
 			b.dials++
+			b.calls[e.Ticket] = e
 		case *machine.Abort:
 			delete(b.open, e.Association)
 		case *machine.Shutdown:
@@ -425,7 +429,7 @@ func TestTableRequestsAreAnsweredOneByOne(t *testing.T) {
 		for more := true; more; {
 			b.send(1, &enrp.HandleTableRequest{Route: enrp.Route{Sender: 0x0b}})
 			answer := b.last[1].(*enrp.HandleTableResponse)
-			if n := len(enrp.Append(nil, answer)); n > maxTablePart {
+			if n := len(enrp.Append(nil, answer)); n > b.m.cfg.Scope.TablePart {
 				t.Fatalf("a part has %d bytes", n)
 			}
 			for _, p := range answer.Pools {
@@ -532,11 +536,25 @@ func (b *bully) fuzzStep(verb, who byte) {
 	case 13:
 		b.send(id, &enrp.ListResponse{Route: route, Reject: who&8 != 0, Servers: []rserpool.Server{*serverAt(target, netip.AddrFrom4([4]byte{192, 0, 2, verb % 9}))}})
 	case 14:
-		for ticket := range b.m.scope.dials {
-			if uint64(ticket)%2 == uint64(who&1) {
+		for _, ticket := range slices.Sorted(maps.Keys(b.m.scope.dials)) {
+			dial := b.calls[ticket]
+			next := machine.AssociationID(1000 + ticket)
+			switch {
+			case uint64(ticket)%2 != uint64(who&1):
+				continue
+			case who&2 != 0:
 				b.step(&machine.AssociationFailed{Ticket: ticket, Reason: fmt.Sprint(who)})
-				break
+			case !b.open[next]:
+				b.open[next] = true
+				b.step(&machine.AssociationUp{Association: next, Endpoint: dial.Endpoint, Ticket: ticket, Remote: dial.To})
+				switch {
+				case dial.Endpoint == machine.ENRPEndpoint && who&4 != 0:
+					b.send(next, &enrp.Presence{Route: route, Checksum: uint16(verb)})
+				case dial.Endpoint == machine.ASAPEndpoint && who&4 != 0:
+					b.step(&machine.Received{Association: next, PPID: asap.PPID, Payload: asap.Append(nil, &asap.KeepAliveAck{Handle: "Pool", Element: el.ID})})
+				}
 			}
+			return
 		}
 	case 15:
 		if b.open[id] {

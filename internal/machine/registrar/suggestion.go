@@ -23,12 +23,22 @@ func (m *Machine) suggest(e *member, p *peer) {
 }
 
 // suggestBest suggests the registrar whose identifier has the largest exclusive-or
-// with the element's, unless that is this one. All registrars come to the same.
+// with that of the element's host, unless that is this one. All registrars come
+// to the same. One that has just given the element away does not get it back: it
+// may be about to leave.
+//
+// Deviation: the draft has the element's identifier. A host has one home for all
+// its elements, and would change it for ever if they preferred different ones;
+// see docs/deviations.md.
 func (m *Machine) suggestBest(e *member) {
-	id := uint32(e.entry.ID())
+	if !e.callable() {
+		return
+	}
+	id := e.host().id()
 	best, metric := (*peer)(nil), uint32(m.cfg.ID)^id
 	for _, p := range m.scope.peers {
-		if v := uint32(p.id) ^ id; v > metric && m.available(p) {
+		back := p.id == e.offeredBy && m.now.Sub(e.offeredAt) < suggestionGrace
+		if v := uint32(p.id) ^ id; v > metric && m.available(p) && !back {
 			best, metric = p, v
 		}
 	}
@@ -43,9 +53,14 @@ func (m *Machine) available(p *peer) bool {
 }
 
 // suggested hears that a peer would like this registrar to become an element's
-// home. It does when the element has accepted, and not before.
-func (m *Machine) suggested(e *member) {
+// home. It does when the element has accepted, and not before, and no more often
+// than homes can change.
+func (m *Machine) suggested(p *peer, e *member) {
 	m.counters.Scope.SuggestionsHeard++
+	if m.now.Sub(e.offeredAt) < crossing {
+		return
+	}
+	e.offeredBy, e.offeredAt = p.id, m.now
 	if !m.inSync() || m.draining || e.watch.waiting {
 		return
 	}
@@ -64,76 +79,4 @@ func (m *Machine) leftAfterSuggestion(e *member) bool {
 	e.watch.waiting = false
 	m.alarms.set(&e.watch.alarm, m.after(suggestionGrace)) // and then it is asked
 	return true
-}
-
-// handover is the registrar's leave: it hands its elements over to the peers, as
-// many at a time as they take. It lives from Drain until all elements are gone,
-// or the time is over.
-type handover struct {
-	alarm
-	began    time.Time
-	next     int // of the peers, in turns
-	underway bool
-}
-
-const (
-	// handoverStep is how often elements are handed over, handoverWindow how many
-	// may be under way.
-	handoverStep   = 10 * time.Millisecond
-	handoverWindow = 256
-)
-
-// beginHandover reports whether there is anybody to hand elements over to.
-func (m *Machine) beginHandover() bool {
-	h := &m.scope.handover
-	if m.cfg.Scope.HandoverTimeout < 0 || m.space.Owned(m.cfg.ID) == 0 || !m.inSync() || len(m.heirs()) == 0 {
-		return false
-	}
-	h.began, h.underway = m.now, true
-	m.alarms.set(&h.alarm, m.now)
-	return true
-}
-
-// heirs are the peers that can take elements over.
-func (m *Machine) heirs() []*peer {
-	var list []*peer
-	for _, p := range m.scope.peers {
-		if m.available(p) {
-			list = append(list, p)
-		}
-	}
-	return list
-}
-
-// ring suggests the next elements, or ends the registrar.
-func (h *handover) ring(m *Machine) {
-	mine := m.owned(m.cfg.ID)
-	heirs := m.heirs()
-	if len(mine) == 0 || len(heirs) == 0 || m.now.Sub(h.began) >= m.cfg.Scope.HandoverTimeout {
-		m.leave()
-		return
-	}
-	room := handoverWindow
-	for _, e := range mine {
-		if m.underSuggestion(e) {
-			room--
-		}
-	}
-	for _, e := range mine {
-		if room <= 0 {
-			break
-		}
-		if m.underSuggestion(e) {
-			continue
-		}
-		m.suggest(e, heirs[h.next%len(heirs)])
-		h.next++
-		room--
-	}
-	m.alarms.set(&h.alarm, m.after(handoverStep))
-}
-
-// underSuggestion reports whether a peer was asked lately to take e over.
-func (m *Machine) underSuggestion(e *member) bool {
-	return e.suggestedTo != 0 && m.now.Sub(e.suggestedAt) <= suggestionGrace/2
 }

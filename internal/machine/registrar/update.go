@@ -17,11 +17,18 @@ func (m *Machine) publish(e *member, action enrp.Action) {
 	if len(m.scope.peers) == 0 {
 		return
 	}
-	msg := &enrp.HandleUpdate{Route: m.everyone(), Action: action, Handle: e.pool.handle, Element: e.outward()}
-	m.tellAll(msg)
+	m.tellOf(e, action)
 	if action == enrp.AddElement && m.cfg.Scope.Suggest && !m.draining {
 		m.suggestBest(e)
 	}
+}
+
+// tellOf is publish without anything that follows.
+func (m *Machine) tellOf(e *member, action enrp.Action) {
+	e.published = m.now
+	msg := &m.scope.update
+	*msg = enrp.HandleUpdate{Route: m.everyone(), Action: action, Handle: e.pool.handle, Element: e.outward()}
+	m.tellAll(msg)
 }
 
 // handleUpdate hears of an element that came, changed or went.
@@ -33,8 +40,12 @@ func (m *Machine) handleUpdate(p *peer, msg *enrp.HandleUpdate) {
 			return
 		}
 		m.overtake(p, msg.Handle, msg.Element.ID)
+		if e := m.member(msg.Handle, msg.Element.ID); e != nil && m.crossed(p, e) {
+			m.insist(e)
+			return
+		}
 		if e := m.learn(p, p, msg.Handle, &msg.Element); e != nil && msg.TakeoverSuggested {
-			m.suggested(e)
+			m.suggested(p, e)
 		}
 	case enrp.DeleteElement:
 		m.overtake(p, msg.Handle, msg.Element.ID)
@@ -43,6 +54,27 @@ func (m *Machine) handleUpdate(p *peer, msg *enrp.HandleUpdate) {
 		}
 	default:
 		m.ignore(p.link(), PeerUnexpected, msg.Action.String())
+	}
+}
+
+// crossing is how long after an update on an element an update of another registrar
+// may still have been sent without knowledge of it.
+const crossing = time.Second
+
+// crossed reports whether an update that names the sender as an element's home has
+// most likely crossed one that names this registrar, and this one prevails. If
+// both gave way to each other, nobody would be the element's home. It is no
+// crossing where the sender does what this registrar has suggested.
+func (m *Machine) crossed(p *peer, e *member) bool {
+	return e.entry.Home() == m.cfg.ID && m.now.Sub(e.published) < crossing && e.suggestedTo != p.id && !m.prevails(p.id)
+}
+
+// insist says again that this registrar is the element's home, once in the time in
+// which updates cross: each time goes to all peers.
+func (m *Machine) insist(e *member) {
+	if m.now.Sub(e.insisted) >= crossing {
+		e.insisted = m.now
+		m.tellOf(e, enrp.AddElement)
 	}
 }
 
