@@ -9,30 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/rspool/rspool/internal/status"
 	"github.com/rspool/rspool/plugins"
-	"github.com/rspool/rspool/plugins/protocol"
-	"github.com/rspool/rspool/plugins/sdk"
 )
-
-// TestMain makes the test binary a plugin where it is started as one.
-func TestMain(m *testing.M) {
-	if os.Getenv(protocol.Cookie) != "" {
-		_ = sdk.Serve(sdk.Plugin{
-			Name: "tester", Version: "1.0.0",
-			Policies: []sdk.Policy{{
-				Name: "by-load", Summary: "The least load first.", Needs: []sdk.Field{sdk.Load},
-				Rank: func(*sdk.Pool) (sdk.Ranker, error) {
-					return sdk.RankFunc(func(e sdk.Element) sdk.Rank { return sdk.Rank{Key: e.Load, Step: 0.001} }), nil
-				},
-			}},
-		})
-		os.Exit(0)
-	}
-	goleak.VerifyTestMain(m)
-}
 
 func TestScriptIsReloadedUnderLoad(t *testing.T) {
 	w := start(t, files(t, ""))
