@@ -172,7 +172,7 @@ func TestPluginsThatMisbehave(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			w := start(t, pluginFiles(t, fmt.Sprintf("args = [%q]\n  rank_ttl = \"1s\"\n  restart {\n    backoff_min = \"1s\"\n  }\n  %s", tc.args, tc.more)))
 			ask := few(t, w)
-			end := time.Now().Add(20 * time.Second)
+			end := time.Now().Add(2 * time.Minute)
 			ask(20)
 			for !strings.Contains(w.logs.String(), tc.says) {
 				if time.Now().After(end) {

@@ -93,7 +93,8 @@ func TestPluginDiesUnderLoad(t *testing.T) {
   tick_timeout  = "1s"
   rank_ttl      = "1s"
   restart {
-    backoff_min = "2s"
+    backoff_min = "4s"
+    backoff_max = "4s"
   }`))
 	const (
 		byPlugin   = `rspool_policy_pools{policy="plugin.by-load",standing="in-use"} 1`
@@ -141,8 +142,12 @@ func TestPluginIsReplacedUnderLoad(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("plugins are looked after on Linux only")
 	}
-	w := start(t, pluginFiles(t, `stop_timeout = "1s"`))
+	w := start(t, pluginFiles(t, `
+  stop_timeout = "1s"
+  tick_timeout = "1m" # a busy machine is no reason
+  rank_ttl     = "2m"`))
 	c := gather(t, w)
+	w.shows(`rspool_policy_pools{policy="plugin.by-load",standing="in-use"} 1`)
 	c.goOn(200)
 	before, left := w.Plugins()[0], w.trips("plugin.by-load")
 	if err := w.ReloadPlugin(t.Context(), "tester"); err != nil {
