@@ -7,6 +7,7 @@ import (
 
 	rserpool "github.com/rspool/rspool"
 	"github.com/rspool/rspool/internal/services"
+	"github.com/rspool/rspool/internal/services/pingpong"
 	"github.com/rspool/rspool/pool"
 )
 
@@ -17,6 +18,7 @@ func newElementServiceCommands(a *app) []*cobra.Command {
 		newElementServiceCommand(a, "discard", "DiscardPool", "Throw every message away", services.Discard),
 		newElementServiceCommand(a, "daytime", "DaytimePool", "Tell the time, at once and for every message", services.Daytime),
 		newElementServiceCommand(a, "chargen", "CharGenPool", "Send characters, as fast as they are taken", services.Chargen),
+		newElementServiceCommand(a, "pingpong", pingpong.DefaultHandle, "Answer and count messages, across failovers", pingpong.Serve),
 	}
 }
 
