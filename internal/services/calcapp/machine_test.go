@@ -76,7 +76,7 @@ func TestJobsShareTheCapacity(t *testing.T) {
 	s.until(2 * time.Second) // 200 of 400 are done
 	s.receive(2, Message{Type: Request, Job: 1, Size: 100})
 	s.receive(3, Message{Type: Request, Job: 1, Size: 100}) // one too many
-	s.until(4 * time.Second)                                 // both have received 100
+	s.until(4 * time.Second)                                // both have received 100
 	s.resume(2, Cookie{Job: 9, Size: 1000, Completed: 900})
 	s.until(7 * time.Second)
 	s.want(`
