@@ -126,14 +126,14 @@ func (h *Host) ready() error {
 func (h *Host) Status(q status.Query) status.Snapshot {
 	s := &status.Host{
 		Process: status.Process{
-			Role:      "host",
-			Version:   status.Version(),
-			Started:   h.started,
-			Uptime:    time.Since(h.started).Seconds(),
-			Transport: status.TransportOf(h.door.Stats()),
+			Role:    "host",
+			Version: status.Version(),
+			Started: h.started,
+			Uptime:  time.Since(h.started).Seconds(),
 		},
 		Counters: h.tally.counters(),
 	}
+	s.SetDoors(h.doorStatus()...)
 	h.mu.Lock()
 	s.Ready = h.ready() == nil
 	if h.home.Association != 0 {

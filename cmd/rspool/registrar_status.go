@@ -59,10 +59,19 @@ func writeRegistrar(w io.Writer, r *status.Registrar, now time.Time) error {
 	}
 	fmt.Fprintf(w, "registrar %s, %s, up %s, %s dialect\n", r.ID, state, rough(r.Uptime), printable(r.Dialect))
 	fmt.Fprintf(w, "asap %s, enrp %s\n", orNone(r.ASAPAddress), orNone(r.ENRPAddress))
-	fmt.Fprintf(w, "%s, %s (%d its own, checksum 0x%04x), %s, %s\n",
+	if len(r.Doors) > 0 {
+		var doors []string
+		for _, d := range r.Doors {
+			doors = append(doors, fmt.Sprintf("%s at %s with %s", printable(d.Transport), orNone(d.Address), count(d.Counts.Associations, "association")))
+		}
+		fmt.Fprintf(w, "doors: %s\n", strings.Join(doors, "; "))
+	}
+	fmt.Fprintf(w, "%s, %s (%d its own, checksum 0x%04x), %s\n",
 		count(r.PoolCount, "pool"), count(r.ElementCount, "element"), r.OwnedCount, r.Checksum,
-		count(r.AssociationCount, "association"), count(r.Announcing, "other registrar"))
-	if r.Scope != nil {
+		count(r.AssociationCount, "association"))
+	if r.Scope == nil {
+		fmt.Fprintf(w, "without ENRP, %s heard\n", count(r.Announcing, "other registrar"))
+	} else {
 		if err := writeScope(w, r.Scope, now); err != nil {
 			return err
 		}
