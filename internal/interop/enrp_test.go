@@ -139,7 +139,7 @@ func TestTriples(t *testing.T) {
 				registered(t, dead, "orphan", 1, patience)
 				homeIs(t, x, "orphan", takes, 0xa001)
 				homeIs(t, y, "orphan", takes, 0xa001)
-				pd.signal(syscall.SIGKILL)
+				pd.signal(syscall.SIGSTOP) // dead to its peers, who notice by its silence alone
 				home := homeIs(t, x, "orphan", takes, tt.own, reference2)
 				homeIs(t, y, "orphan", settle, home)
 				want := map[string]rserpool.RegistrarID{"rspool": reference2, "rsplib": tt.own}[tt.patient]
