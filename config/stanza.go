@@ -7,6 +7,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclwrite"
 	"github.com/zclconf/go-cty/cty"
 
+	rserpool "github.com/rspool/rspool"
 	"github.com/rspool/rspool/plugins"
 )
 
@@ -40,6 +41,9 @@ func PluginStanza(p *plugins.Config, d *plugins.Description) []byte {
 		fmt.Fprintf(&b, "policy \"plugin\" %s {\n", text(o.Name))
 		if p.Name != o.Name {
 			fmt.Fprintf(&b, "plugin = %s\n", text(p.Name))
+			if len(o.Schema) > 0 {
+				b.WriteByte('\n')
+			}
 		}
 		writeSettings(&b, o.Schema)
 		b.WriteString("}\n")
@@ -51,7 +55,7 @@ func writeSettings(b *strings.Builder, schema plugins.Schema) {
 	if len(schema) == 0 {
 		return
 	}
-	b.WriteString("\nconfig {\n")
+	b.WriteString("config {\n")
 	for i, a := range schema {
 		if i > 0 {
 			b.WriteByte('\n')
@@ -79,4 +83,16 @@ func tuple(l []string) cty.Value {
 		vals[i] = cty.StringVal(s)
 	}
 	return cty.TupleVal(vals)
+}
+
+// ScriptStanza writes the policy block of a script.
+func ScriptStanza(name, file string) []byte {
+	return hclwrite.Format(fmt.Appendf(nil, "policy \"lua\" %s {\nsource = %s\n}\n", text(name), text(file)))
+}
+
+// PoolStanza writes a pool block that chooses a policy. The pattern is a handle, or
+// has wildcards.
+func PoolStanza(pattern, policy string, wire rserpool.PolicyType, fallback ...string) []byte {
+	return hclwrite.Format(fmt.Appendf(nil, "pool %s {\npolicy = %s\nwire_policy = %s\nfallback = %s\n}\n",
+		text(pattern), text(policy), text(wire.String()), literal(tuple(fallback))))
 }

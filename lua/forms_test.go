@@ -164,7 +164,7 @@ func TestResultsThatAreNone(t *testing.T) {
 		{"an error", `key = function(load) error("not today") end`, "test.lua:1: not today"},
 		{"an error with a table", `key = function(load) error({}) end`, "error with a table for a message: use a string"},
 		{"arithmetic on nil", `inputs = { "speed" }, key = function(load, speed) return load / speed end`, "test.lua:1: cannot perform div operation between number and nil"},
-		{"a call of nil", `key = function(load) return load + helper(1) end`, "test.lua:1: attempt to call a non-function object"},
+		{"a call of nil", `key = function(load) return load + math.helper(1) end`, "test.lua:1: attempt to call a non-function object"},
 		{"an endless loop", `key = function(load) while true do end end`, "test.lua:1: the instruction budget is used up: do less in one call, or raise limits.instructions"},
 		{"endless recursion", `key = function(load) local function f() return 1 + f() end return f() end`, "test.lua:1: calls nested deeper than 64"},
 		{"a failing hook", `key = function(load) return load end, on_register = function(pe) local x = pe.data.nothing.more end`, "test.lua:1: attempt to index a non-table object(nil) with key 'more'"},

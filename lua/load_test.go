@@ -23,6 +23,14 @@ func TestLoadErrors(t *testing.T) {
 		{"another field", "return {\n  colour = 1,\n}", "p.lua:2: the policy has no field 'colour'. It may have api, key, weight, affinity, select, sample, ring, filter, max_scan, max_elements, mark, inputs, every, on_register, on_select, on_failure, on_deregister, on_tick, on_upgrade, tests."},
 		{"a field without a name", "return { function(load) return load end }", "p.lua: the policy has a field without a name: write name = value"},
 		{"a misspelt input", "return {\n  key = function(load,\n      degradaton)\n    return load\n  end,\n}", "p.lua:2: key has the parameter degradaton, which is no input. Did you mean \"degradation\"?"},
+		{"a misspelt input in the function", "return {\n  key = function(load)\n    return laod\n  end,\n}", "p.lua:3: the variable laod is set nowhere. Did you mean \"load\"?"},
+		{"an input that is no parameter", "return {\n  key = function(load)\n    return load + failures\n  end,\n}", "p.lua:3: failures is set nowhere here. It is an input: the function gets it where it names it as a parameter, as in function(failures)."},
+		{"an input of another function's", "local function cost() return load end\nreturn { key = function(load) return cost() end }", "p.lua:1: load is set nowhere here. It is an input: the function gets it where it names it as a parameter, as in function(load)."},
+		{"a misspelt variable", "local factor = 2\nreturn { key = function(load) return load * facter end }", "p.lua:2: the variable facter is set nowhere. Did you mean \"factor\"?"},
+		{"a variable of an inner block", "do local x = 1 end\nreturn { key = function(load) return x end }", "p.lua:2: the variable x is set nowhere. Declare it with local, or make it a parameter if it is an input."},
+		{"a library that is not there", "local t = os.time()\nreturn {}", "p.lua:1: scripts have no os: what needs files, the network or the clock belongs into a plugin; the time is in the inputs now, hour, minute and weekday"},
+		{"a module", "local m = require('m')\nreturn {}", "p.lua:1: scripts have no require: a policy is one file; what varies belongs into the config block"},
+		{"a misspelt input that is used", "return {\n  key = function(laod)\n    return laod + load\n  end,\n}", "p.lua:2: key has the parameter laod, which is no input. Did you mean \"load\"?"},
 		{"a tag that is not declared", "return { key = function(colour) return 1 end }", "p.lua:1: key has the parameter colour, which is no input. A tag must be named in inputs = { \"colour\" }."},
 		{"an input of another function", "return { key = function(user_address) return 1 end }",
 			"p.lua:1: key can not have the parameter user_address: it may have id, load, degradation, weight, priority, distance, weight_dpf, load_dpf, address, transport, selections, selections_total, failures, last_failure, pool_size, pool_load, now, since_selected, hour, minute, weekday, data"},
@@ -186,9 +194,33 @@ return {
 			if tc.name == "data" {
 				input = "data"
 			}
-			p := mustLoad(t, "local counter = 0 counter = 1\nlocal helper = function(x) return x end\nreturn { key = function("+input+") "+tc.body+" end }", Options{})
+			p := mustLoad(t, "local counter = 0 counter = 1 x = 1\nlocal helper = function(x) return x end\nreturn { key = function("+input+") "+tc.body+" end }", Options{})
 			if r := p.Report()[0]; r.Obstacle != tc.want || r.ObstacleLine != 3 {
 				t.Errorf("got %q in line %d, want %q", r.Obstacle, r.ObstacleLine, tc.want)
+			}
+		})
+	}
+}
+
+// TestVariablesThatAreSet loads files whose variables all have a value somewhere.
+func TestVariablesThatAreSet(t *testing.T) {
+	for _, tc := range []struct{ name, source string }{
+		{"a local function that calls itself", "local function f(n) if n > 0 then return f(n - 1) end return n end"},
+		{"a global that is set later", "local function f() return later end later = 1"},
+		{"a global function", "function f() return 1 end local x = f()"},
+		{"a function in a table", "local t = {} function t.f(a) return a end function t:g() return self.f(1) end"},
+		{"variables of loops", "for i = 1, 2 do local a = i end for k, v in pairs({ 1 }) do local b = k + v end"},
+		{"the condition of repeat", "local n = 0 repeat n = n + 1 local over = n > 3 until over"},
+		{"while and blocks", "local n = 0 while n < 3 do n = n + 1 do local m = n n = m end end"},
+		{"an upvalue", "local x = 1 local f = function() return function() return x end end"},
+		{"arguments", "local function f(...) return arg.n + select('#', ...) end"},
+		{"the library", "local a = math.max(1, #string.rep('x', 2)) + hash('a') log.info(config.x, _VERSION)"},
+		{"any name in a file that uses _G", "_G['a' .. 1] = 1 local b = a1"},
+		{"fields and strings", "local t = { nothing = 1, ['nobody'] = 2 } local x = t.nothing or 'never'"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if _, err := Load("p", tc.source+"\nreturn { key = function(load) return load end }", Options{}); err != nil {
+				t.Error(err)
 			}
 		})
 	}

@@ -1,8 +1,9 @@
 ---@meta rspool
 
 -- Types of selection policies, for the Lua language server: it completes and checks
--- policy files with them. Put this file where the server looks for libraries
--- (Lua.workspace.library), and begin a policy file with
+-- policy files with them. "rspool policy new --stub" writes this file; it takes effect
+-- where it lies beside the policies, or in a folder that the server looks into for
+-- libraries (Lua.workspace.library). Begin what a policy file returns with
 --
 --   ---@type rspool.Policy
 --   return {

@@ -25,16 +25,16 @@ type TestOptions struct {
 
 // Result is the outcome of one test case.
 type Result struct {
-	Name    string
-	Failure string // "" where it passed
-	Log     []string
+	Name    string   `json:"name"`
+	Failure string   `json:"failure,omitempty"` // "" where it passed
+	Log     []string `json:"log,omitempty"`
 }
 
 // Suite is the outcome of all tests of a file.
 type Suite struct {
-	Name    string // the file
-	Seed    uint64
-	Results []Result
+	Name    string   `json:"name"` // the file
+	Seed    uint64   `json:"seed"`
+	Results []Result `json:"results"`
 }
 
 // Failed returns how many cases failed.

@@ -139,7 +139,8 @@ func TestNothingLeadsOut(t *testing.T) {
 		"collectgarbage", "_printregs", "io", "os", "debug", "package", "channel", "coroutine",
 		"string.dump", "string.gsub", "string.match", "string.gmatch", "math.randomseed",
 	} {
-		if err := attempt(t, fmt.Sprintf("assert(%s == nil)", name), Options{}); err != nil {
+		// With _G in the file, reading what nobody has set is no error of its own.
+		if err := attempt(t, fmt.Sprintf("assert(_G.%s == nil and %[1]s == nil)", name), Options{}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

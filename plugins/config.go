@@ -3,6 +3,7 @@ package plugins
 import (
 	"cmp"
 	"log/slog"
+	"os"
 	"time"
 )
 
@@ -33,7 +34,8 @@ type Config struct {
 	// root can start a program as somebody else.
 	User, Group string
 	// SocketDir is where the private folder of the socket is made. If empty, the
-	// system's folder for temporary files.
+	// system's folder for temporary files, or /tmp where its name is too long for
+	// that of a socket.
 	SocketDir string
 	Limits    Limits
 	Restart   Restart
@@ -111,4 +113,15 @@ func (c Config) withDefaults() Config {
 	}
 	c.Log = c.Log.With("plugin", c.Name)
 	return c
+}
+
+// maxSocketDir is how long the name of a folder may be for the name of a socket in a
+// folder in it to fit into the system's 107 bytes.
+const maxSocketDir = 60
+
+func (c *Config) socketDir() string {
+	if c.SocketDir == "" && len(os.TempDir()) > maxSocketDir {
+		return "/tmp"
+	}
+	return c.SocketDir
 }

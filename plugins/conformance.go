@@ -64,7 +64,11 @@ func (c *conformance) starts() (Verdict, string) {
 		return FailedCheck, err.Error()
 	}
 	d, _ := c.plugin.Description()
-	detail := fmt.Sprintf("%s %s, %d policies", d.Name, d.Version, len(d.Policies))
+	var offers []string
+	for _, p := range d.Policies {
+		offers = append(offers, p.Name)
+	}
+	detail := fmt.Sprintf("%s %s with %s", d.Name, d.Version, strings.Join(offers, ", "))
 	if took := time.Since(began); took > 2*time.Second {
 		return Warned, fmt.Sprintf("%s; it took %v, which pools wait for after each restart", detail, took.Round(time.Millisecond))
 	}

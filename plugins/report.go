@@ -51,10 +51,14 @@ func (r *Report) WriteTo(w io.Writer) (int64, error) {
 	policy := ""
 	for _, c := range r.Checks {
 		counts[c.Verdict]++
-		if c.Policy != policy {
-			policy = c.Policy
-			fmt.Fprintf(&b, "\npolicy %s\n", policy)
+		switch c.Policy {
+		case policy:
+		case "":
+			b.WriteString("\nthe plugin as a whole\n")
+		default:
+			fmt.Fprintf(&b, "\npolicy %s\n", c.Policy)
 		}
+		policy = c.Policy
 		fmt.Fprintf(&b, "%-4s  %-48s", c.Verdict, c.Name)
 		if c.Took >= time.Millisecond {
 			fmt.Fprintf(&b, "  %v", c.Took.Round(time.Millisecond))

@@ -64,7 +64,7 @@ func (l *launcher) client() (*goplugin.Client, *goplugin.ClientConfig) {
 		AutoMTLS:         !l.cfg.NoMTLS,
 		SkipHostEnv:      true,
 		StartTimeout:     l.cfg.StartTimeout,
-		UnixSocketConfig: &goplugin.UnixSocketConfig{TempDir: l.cfg.SocketDir},
+		UnixSocketConfig: &goplugin.UnixSocketConfig{TempDir: l.cfg.socketDir()},
 		Logger:           hclog.NewNullLogger(),
 		RunnerFunc: func(_ hclog.Logger, spec *exec.Cmd, folder string) (runner.Runner, error) {
 			l.prepare(spec.Env, folder)

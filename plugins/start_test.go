@@ -157,3 +157,11 @@ func TestOnlyTheEnvironmentGiven(t *testing.T) {
 		t.Errorf("environment:\n%s", all)
 	}
 }
+
+func TestFoldersWithLongNames(t *testing.T) {
+	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), strings.Repeat("long", 20)))
+	if err := os.Mkdir(os.TempDir(), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	up(t, self(t, "well"))
+}

@@ -3,7 +3,6 @@ package pool
 import (
 	"cmp"
 	"errors"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -127,14 +126,14 @@ func (h *Host) ready() error {
 func (h *Host) Status(q status.Query) status.Snapshot {
 	s := &status.Host{
 		Process: status.Process{
-			Role:      "host",
-			Version:   version(),
-			Started:   h.started,
-			Uptime:    time.Since(h.started).Seconds(),
-			Transport: status.TransportOf(h.door.Stats()),
+			Role:    "host",
+			Version: status.Version(),
+			Started: h.started,
+			Uptime:  time.Since(h.started).Seconds(),
 		},
 		Counters: h.tally.counters(),
 	}
+	s.SetDoors(h.doorStatus()...)
 	h.mu.Lock()
 	s.Ready = h.ready() == nil
 	if h.home.Association != 0 {
@@ -191,14 +190,6 @@ func elementOf(r *Registration) status.HostElement {
 		e.Load = &load
 	}
 	return e
-}
-
-// version is that of the program's module, where it was built as one.
-func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok {
-		return info.Main.Version
-	}
-	return ""
 }
 
 var _ status.Source = (*Host)(nil)

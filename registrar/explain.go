@@ -3,6 +3,7 @@ package registrar
 import (
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	rserpool "github.com/rspool/rspool"
@@ -24,7 +25,7 @@ func (r *Registrar) Explain(q engine.Request) (*status.Explanation, error) {
 	defer r.mu.Unlock()
 	p := r.machine.Space().Pool(q.Handle)
 	if p == nil {
-		return nil, fmt.Errorf("%w %s", ErrNoPool, q.Handle)
+		return nil, fmt.Errorf("%w %s; %s", ErrNoPool, q.Handle, r.poolsInWords())
 	}
 	limit := q.Items
 	if limit <= 0 || limit > maxExplained {
@@ -43,6 +44,22 @@ func (r *Registrar) Explain(q engine.Request) (*status.Explanation, error) {
 		s.Elements = append(s.Elements, explained(&e.Members[i], q.Now))
 	}
 	return s, nil
+}
+
+// poolsInWords says which pools there are, for those who have misspelt one.
+func (r *Registrar) poolsInWords() string {
+	const shown = 5
+	var names []string
+	for p := range r.machine.Space().All() {
+		if len(names) == shown {
+			return fmt.Sprintf("there are %d, among them %s", r.machine.Space().Pools(), strings.Join(names, ", "))
+		}
+		names = append(names, p.Handle().String())
+	}
+	if len(names) == 0 {
+		return "there are none yet"
+	}
+	return "there are: " + strings.Join(names, ", ")
 }
 
 func explained(m *engine.Explained, now time.Time) status.ExplainedElement {

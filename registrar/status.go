@@ -2,7 +2,6 @@ package registrar
 
 import (
 	"errors"
-	"runtime/debug"
 	"time"
 
 	rserpool "github.com/rspool/rspool"
@@ -45,17 +44,17 @@ func (r *Registrar) Status(q status.Query) status.Snapshot { return r.snapshot(q
 func (r *Registrar) snapshot(q status.Query) *status.Registrar {
 	s := &status.Registrar{
 		Process: status.Process{
-			Role:      "registrar",
-			Version:   version(),
-			Started:   r.started,
-			Uptime:    time.Since(r.started).Seconds(),
-			Ready:     r.Ready() == nil,
-			Transport: status.TransportOf(r.door.Stats()),
+			Role:    "registrar",
+			Version: status.Version(),
+			Started: r.started,
+			Uptime:  time.Since(r.started).Seconds(),
+			Ready:   r.Ready() == nil,
 		},
 		ID:          r.id,
 		Dialect:     r.dialect.String(),
 		ASAPAddress: r.Address().String(),
 	}
+	s.SetDoors(r.doors()...)
 	if r.enrp != nil {
 		s.ENRPAddress = r.PeerAddress().String()
 	}
@@ -217,14 +216,6 @@ func named(names []string, counts []uint64) status.Counts {
 		c[name] = counts[i]
 	}
 	return c
-}
-
-// version is that of the program's module, where it was built as one.
-func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok {
-		return info.Main.Version
-	}
-	return ""
 }
 
 var _ status.Source = (*Registrar)(nil)

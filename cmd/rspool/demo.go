@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -32,7 +33,8 @@ type demo struct {
 	elements   int
 	registrars int
 	kill       string
-	policy     string
+	policy     string      // as it was given
+	chosen     *demoPolicy // what it comes to
 	image      imageFlags
 	tile       int
 	parallel   int
@@ -72,10 +74,17 @@ computed what, and leaves nothing else behind.
 --registrars 3 starts three of them, and kills the one that the elements and the user
 depend on as well, after a quarter of the image: another one takes its elements over.
 
+--policy takes a script too, as energy.lua, or a program, as plugin:./carbon: the
+registrar selects by it, and falls back to the policy that the elements register. Of a
+plugin with several policies, plugin:./carbon,greenest is one. With --keep, a script can
+be edited while it is at work.
+
 --config replaces the demo's configuration, which has short timers, in all processes.
 --keep leaves the pool running to be explored, until Ctrl-C.`,
 		Example: `  rspool demo
   rspool demo --policy round-robin --elements 8 --kill 3
+  rspool demo --policy energy.lua
+  rspool demo --policy plugin:./rspool-policy-carbon
   rspool demo --registrars 3
   rspool demo --keep
   rspool demo -o json -o picture.png`,
@@ -86,7 +95,7 @@ depend on as well, after a quarter of the image: another one takes its elements 
 	flags.IntVar(&d.elements, "elements", 5, "`NUMBER` of elements")
 	flags.IntVar(&d.registrars, "registrars", 1, "`NUMBER` of registrars; of several, one is killed")
 	flags.StringVar(&d.kill, "kill", "1", "`NUMBER` of elements to kill halfway, or none")
-	flags.StringVar(&d.policy, "policy", rserpool.LeastUsedDegradation.String(), "`POLICY` of the pool")
+	flags.StringVar(&d.policy, "policy", rserpool.LeastUsedDegradation.String(), "`POLICY` of the pool: a name, FILE.lua, or plugin:BINARY")
 	d.image.add(flags, "1024x768")
 	flags.IntVar(&d.tile, "tile", 64, "`PIXELS` in width and height of a tile")
 	flags.IntVar(&d.parallel, "parallel", 0, "sessions at once (default: two for each element)")
@@ -98,9 +107,12 @@ depend on as well, after a quarter of the image: another one takes its elements 
 }
 
 func (d *demo) run(ctx context.Context) (err error) {
-	view, policy, err := d.check()
+	view, err := d.check()
 	if err != nil {
 		return misuse(err)
+	}
+	if d.chosen, err = d.choose(ctx); err != nil {
+		return err
 	}
 	if err := checkPicture(d.picture); err != nil {
 		return err
@@ -117,7 +129,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 	defer d.processes.endAll(3 * time.Second)
 
 	began := time.Now()
-	image, report, err := d.compute(ctx, view, policy)
+	image, report, err := d.compute(ctx, view)
 	if err != nil {
 		if ctx.Err() != nil {
 			return errors.New("interrupted; nothing is left behind")
@@ -129,7 +141,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	result := d.result(report, policy, image, local, time.Since(began))
+	result := d.result(ctx, report, image, local, time.Since(began))
 	if err := result.write(); err != nil {
 		return err
 	}
@@ -146,47 +158,42 @@ func (d *demo) run(ctx context.Context) (err error) {
 }
 
 // check understands the flags.
-func (d *demo) check() (*fractal.View, rserpool.PolicyType, error) {
+func (d *demo) check() (*fractal.View, error) {
 	if d.elements < 1 || d.elements > 100 {
-		return nil, 0, fmt.Errorf("--elements %d: want 1 to 100", d.elements)
+		return nil, fmt.Errorf("--elements %d: want 1 to 100", d.elements)
 	}
 	if d.registrars < 1 || d.registrars > 9 {
-		return nil, 0, fmt.Errorf("--registrars %d: want 1 to 9", d.registrars)
+		return nil, fmt.Errorf("--registrars %d: want 1 to 9", d.registrars)
 	}
 	if d.kill != "none" {
 		n, err := strconv.Atoi(d.kill)
 		if err != nil || n < 0 || n >= d.elements {
-			return nil, 0, fmt.Errorf("--kill %s: want none, or a number below that of the elements (%d): somebody must be left", d.kill, d.elements)
+			return nil, fmt.Errorf("--kill %s: want none, or a number below that of the elements (%d): somebody must be left", d.kill, d.elements)
 		}
 		d.victims = n
 	}
 	if d.tile < 1 || d.parallel < 0 || !(d.capacity > 0) {
-		return nil, 0, errors.New("--tile and --capacity must be positive, --parallel not negative")
+		return nil, errors.New("--tile and --capacity must be positive, --parallel not negative")
 	}
 	d.parallel = cmp.Or(d.parallel, 2*d.elements)
 	if d.seed == 0 {
 		d.seed = rand.Uint64()>>32 + 1
 	}
 	d.rand = rand.New(rand.NewPCG(d.seed, 0))
-	policy, err := parsePolicy(d.policy)
-	if err != nil {
-		return nil, 0, fmt.Errorf("--policy %s: %w", d.policy, err)
-	}
-	view, err := d.image.view()
-	return view, policy, err
+	return d.image.view()
 }
 
 // compute starts the processes and has the image computed by them.
-func (d *demo) compute(ctx context.Context, view *fractal.View, policy rserpool.PolicyType) (image *fractal.Image, report fractal.Report, err error) {
+func (d *demo) compute(ctx context.Context, view *fractal.View) (image *fractal.Image, report fractal.Report, err error) {
 	began := time.Now()
 	user, err := d.settings()
 	if err != nil {
 		return nil, report, err
 	}
-	if err := d.start(ctx, policy); err != nil {
+	if err := d.start(ctx); err != nil {
 		return nil, report, err
 	}
-	d.app.remark("%s and %s run as processes, policy %s, after %s", d.registrarsInWords(), count(d.elements, "element"), policy, milliseconds(time.Since(began)))
+	d.app.remark("%s and %s run as processes, policy %s, after %s", d.registrarsInWords(), count(d.elements, "element"), d.chosen, milliseconds(time.Since(began)))
 
 	file, err := os.Create(filepath.Join(d.folder, "user.log"))
 	if err != nil {
@@ -269,6 +276,11 @@ The pool goes on. In another terminal:
   rspool registrar status --telemetry %s
   rspool top --telemetry %s
   rspool user fractal -o another.png --registrar %s
-Ctrl-C ends it.`, fractal.DefaultHandle, d.elements, r.ready.ASAP, r.ready.Telemetry, r.ready.Telemetry, r.ready.ASAP)
+  rspool policy explain %s --admin %s
+Ctrl-C ends it.`, fractal.DefaultHandle, d.elements, r.ready.ASAP, r.ready.Telemetry, r.ready.Telemetry, r.ready.ASAP,
+		fractal.DefaultHandle, r.ready.Admin)
+	if strings.HasSuffix(d.chosen.From, ".lua") {
+		d.app.remark("Edit %s: the registrar takes it over when its tests pass.", d.chosen.From)
+	}
 	<-ctx.Done()
 }

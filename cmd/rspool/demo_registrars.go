@@ -29,7 +29,11 @@ func (d *demo) startRegistrar(ctx context.Context) error {
 	if len(d.scope) > 0 {
 		args = append(args, "--peer", d.scope[0].ready.ENRP)
 	}
-	p, err := d.launch(name, args...)
+	policy, err := d.chosen.configure(d.folder)
+	if err != nil {
+		return err
+	}
+	p, err := d.launch(name, append(args, policy...)...)
 	if err != nil {
 		return err
 	}

@@ -1,18 +1,25 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"time"
 
 	rserpool "github.com/rspool/rspool"
 	"github.com/rspool/rspool/internal/fractal"
+	"github.com/rspool/rspool/internal/status"
 )
 
 // demoResult is what the demo prints.
 type demoResult struct {
 	fractal.Report
 	Policy          string               `json:"policy"`
+	WirePolicy      string               `json:"wire_policy"` // what elements register
+	PolicyVersion   string               `json:"policy_version,omitempty"`
+	PolicyFile      string               `json:"policy_file,omitempty"`
+	Fallback        string               `json:"fallback,omitempty"`
+	PolicyAtWork    *status.Policy       `json:"policy_at_work,omitempty"` // as the registrar counted
 	Seed            uint64               `json:"seed"`
 	Capacities      []float64            `json:"capacities"` // pixels a second, as the elements
 	Killed          []rserpool.ElementID `json:"killed"`
@@ -32,14 +39,15 @@ type demoResult struct {
 	image *fractal.Image
 }
 
-func (d *demo) result(report fractal.Report, policy rserpool.PolicyType, image, local *fractal.Image, total time.Duration) demoResult {
+func (d *demo) result(ctx context.Context, report fractal.Report, image, local *fractal.Image, total time.Duration) demoResult {
 	r := demoResult{
-		Report: report, Policy: policy.String(), Seed: d.seed, Killed: []rserpool.ElementID{},
+		Report: report, Seed: d.seed, Killed: []rserpool.ElementID{},
 		Different: image.Different(local), Total: total, demo: d, image: image,
 		Picture: d.picture, ElementsPicture: besides(d.picture, "-elements"),
 	}
 	r.Correct = r.Different == 0
 	d.tellRegistrars(&r)
+	d.tellPolicy(ctx, &r)
 	for _, e := range report.Elements {
 		r.Capacities = append(r.Capacities, d.element(e.Element).capacity)
 	}
@@ -91,6 +99,7 @@ func (r demoResult) text(w io.Writer) error {
 	if r.KilledRegistrar != "" {
 		fmt.Fprintf(w, "registrar %s was killed; the others have taken over %s, the rest had found a new home before\n", r.KilledRegistrar, count(int(r.TakenOver), "element"))
 	}
+	fmt.Fprint(w, r.policyInWords())
 	verdict := "every pixel equals the local computation"
 	if !r.Correct {
 		verdict = fmt.Sprintf("WRONG: %d pixels differ from the local computation", r.Different)

@@ -40,7 +40,7 @@ func (d *demo) settings() (pool.UserConfig, error) {
 }
 
 // start starts the registrars and then the elements, and returns when all are ready.
-func (d *demo) start(ctx context.Context, policy rserpool.PolicyType) error {
+func (d *demo) start(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, startTime, fmt.Errorf("the processes were not ready within %v; try again on a less busy machine", startTime))
 	defer cancel()
 	for range d.registrars {
@@ -51,7 +51,7 @@ func (d *demo) start(ctx context.Context, policy rserpool.PolicyType) error {
 	for i := range d.elements {
 		e := &demoElement{id: rserpool.ElementID(i + 1), capacity: d.share(i)}
 		var err error
-		if e.process, err = d.launch(fmt.Sprintf("element-%d", i+1), d.elementArguments(e, i, policy)...); err != nil {
+		if e.process, err = d.launch(fmt.Sprintf("element-%d", i+1), d.elementArguments(e, i, d.chosen.Wire)...); err != nil {
 			return err
 		}
 		d.pool = append(d.pool, e)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -74,7 +75,7 @@ func (a *app) subjects(ctx context.Context, f *subjectsFlags, args []string) (al
 	var set *policies.Set
 	for _, arg := range args {
 		if isScript(arg) {
-			p, err := config.LoadScript(arg, settings)
+			p, err := loadScript(arg, settings)
 			if err != nil {
 				stop()
 				return nil, nil, err
@@ -118,7 +119,11 @@ func (a *app) openPolicies(ctx context.Context) (*policies.Set, func(), error) {
 func findSubject(set *policies.Set, arg string) (subject, error) {
 	p, err := set.Registry().Find(arg)
 	if err != nil {
-		return subject{}, fmt.Errorf("%w; a file ends in .lua, and lua.NAME and plugin.NAME need --config", err)
+		hint := "a file ends in .lua"
+		if strings.HasPrefix(arg, config.Lua+".") || strings.HasPrefix(arg, config.Plugin+".") {
+			hint = "such policies come from a configuration, named with --config"
+		}
+		return subject{}, fmt.Errorf("%w (%s)", err, hint)
 	}
 	s := subject{reference: arg, policy: p}
 	if !strings.Contains(arg, ".") {
@@ -153,13 +158,25 @@ func scripts(args []string) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		found = slices.DeleteFunc(found, func(f string) bool { return strings.HasSuffix(f, "_test.lua") })
+		found = slices.DeleteFunc(found, func(f string) bool { return strings.HasSuffix(f, "_test.lua") || isStub(f) })
 		if len(found) == 0 {
 			return nil, notFound(fmt.Errorf("folder %s holds no *.lua file", arg))
 		}
 		files = append(files, found...)
 	}
 	return files, nil
+}
+
+// isStub reports whether a file holds types for editors, and no policy.
+func isStub(file string) bool {
+	f, err := os.Open(file)
+	if err != nil {
+		return false // what is wrong will show
+	}
+	defer func() { _ = f.Close() }() // only read
+	head := make([]byte, len(lua.StubMark))
+	_, err = io.ReadFull(f, head)
+	return err == nil && string(head) == lua.StubMark
 }
 
 func newPolicyListCommand(a *app) *cobra.Command {
@@ -227,14 +244,23 @@ func writeRunning(w io.Writer, l []admin.Policy, now time.Time) error {
 		_, err := fmt.Fprintln(w, "the registrar's configuration defines no policies; the built-in ones are always there")
 		return err
 	}
-	rows := [][]string{{"POLICY", "VERSION", "SINCE", "BEFORE", "POOLS", "FROM"}}
+	rows := [][]string{{"POLICY", "VERSION", "SINCE", "BEFORE", "PATTERNS", "AT WORK", "FAULTS", "FROM"}}
 	for _, p := range l {
 		rows = append(rows, []string{
 			p.Reference, orElse(p.Version, "-"), rough(float64(now.UnixMilli())/1000-p.Since) + " ago",
-			orElse(p.Before, "-"), orElse(printable(strings.Join(p.Patterns, " ")), "-"), printable(orElse(p.File, "plugin "+p.Plugin)),
+			orElse(p.Before, "-"), orElse(printable(strings.Join(p.Patterns, " ")), "-"), atWork(p.Standings), fmt.Sprint(p.Faults), printable(orElse(p.File, "plugin "+p.Plugin)),
 		})
 	}
 	return table(w, rows)
+}
+
+// atWork says what a policy does in how many pools: "in-use 2, open 1".
+func atWork(standings map[string]int) string {
+	var parts []string
+	for _, s := range slices.Sorted(maps.Keys(standings)) {
+		parts = append(parts, fmt.Sprintf("%s %d", s, standings[s]))
+	}
+	return orElse(strings.Join(parts, ", "), "-")
 }
 
 func newPolicyCheckCommand(a *app) *cobra.Command {

@@ -52,6 +52,12 @@ var formHeads = map[string]string{
 	"key": "KEY", "turns": "POSITION", "weight": "WEIGHT", "chance": "WEIGHT", "affinity": "WEIGHT", "sample": "KEY", "choice": "",
 }
 
+// standings are what a policy does in the chain of a pool.
+var standings = map[string]string{
+	"standing-by": "stands by", "idle": "is idle", "open": "failed and is left alone for now",
+	"trial": "failed and is on trial again", "unavailable": "cannot answer yet",
+}
+
 func writeExplanation(w io.Writer, e *status.Explanation) error {
 	version := ""
 	if e.Version != "" {
@@ -66,7 +72,7 @@ func writeExplanation(w io.Writer, e *status.Explanation) error {
 		if why == "" {
 			why = p.LastFault
 		}
-		fmt.Fprintf(w, "choice %d, %s, is %s: %s\n", i+1, printable(p.Name), p.Standing, printable(orElse(why, "nothing calls for it")))
+		fmt.Fprintf(w, "choice %d, %s, %s: %s\n", i+1, printable(p.Name), standings[p.Standing], printable(orElse(why, "nothing calls for it")))
 	}
 	if e.Shadow != nil {
 		fmt.Fprintf(w, "in the shadow: %s, which differs in %d of %d selections\n", printable(e.Shadow.Name), e.Shadow.ShadowDiffered, e.Shadow.ShadowAsked)
@@ -107,7 +113,7 @@ func writeExplanation(w io.Writer, e *status.Explanation) error {
 		return err
 	}
 	if more := e.Total - len(e.Elements); more > 0 {
-		fmt.Fprintf(w, "\nThere are %d more elements; see them with -n %d.\n", more, e.Total)
+		fmt.Fprintf(w, "\n%s more; see all with -n %d\n", count(more, "element"), e.Total)
 	}
 	return nil
 }

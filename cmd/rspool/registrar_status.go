@@ -59,10 +59,19 @@ func writeRegistrar(w io.Writer, r *status.Registrar, now time.Time) error {
 	}
 	fmt.Fprintf(w, "registrar %s, %s, up %s, %s dialect\n", r.ID, state, rough(r.Uptime), printable(r.Dialect))
 	fmt.Fprintf(w, "asap %s, enrp %s\n", orNone(r.ASAPAddress), orNone(r.ENRPAddress))
-	fmt.Fprintf(w, "%s, %s (%d its own, checksum 0x%04x), %s, %s\n",
+	if len(r.Doors) > 0 {
+		var doors []string
+		for _, d := range r.Doors {
+			doors = append(doors, fmt.Sprintf("%s at %s with %s", printable(d.Transport), orNone(d.Address), count(d.Counts.Associations, "association")))
+		}
+		fmt.Fprintf(w, "doors: %s\n", strings.Join(doors, "; "))
+	}
+	fmt.Fprintf(w, "%s, %s (%d its own, checksum 0x%04x), %s\n",
 		count(r.PoolCount, "pool"), count(r.ElementCount, "element"), r.OwnedCount, r.Checksum,
-		count(r.AssociationCount, "association"), count(r.Announcing, "other registrar"))
-	if r.Scope != nil {
+		count(r.AssociationCount, "association"))
+	if r.Scope == nil {
+		fmt.Fprintf(w, "without ENRP, %s heard\n", count(r.Announcing, "other registrar"))
+	} else {
 		if err := writeScope(w, r.Scope, now); err != nil {
 			return err
 		}
@@ -78,6 +87,9 @@ func writeRegistrar(w io.Writer, r *status.Registrar, now time.Time) error {
 		if text := counts(line.counts); text != "" {
 			fmt.Fprintf(w, "%s: %s\n", line.name, text)
 		}
+	}
+	if err := writeStatusOfPolicies(w, r); err != nil {
+		return err
 	}
 	for _, p := range r.Pools {
 		policy := p.Policy
@@ -100,6 +112,38 @@ func writeRegistrar(w io.Writer, r *status.Registrar, now time.Time) error {
 		fmt.Fprintln(w, "\nThere are more elements; narrow them down with --pool, or raise --limit.")
 	}
 	return writeAssociations(w, r.Associations, now)
+}
+
+// writeStatusOfPolicies writes what chosen policies and their plugins do, and whether
+// the files are those at work.
+func writeStatusOfPolicies(w io.Writer, r *status.Registrar) error {
+	if c := r.Configuration; c != nil && c.Failure != "" {
+		fmt.Fprintf(w, "the files are refused, and what was at work before stays: %s\n", printable(c.Failure))
+	}
+	if len(r.Policies) > 0 {
+		fmt.Fprintln(w)
+		rows := [][]string{{"POLICY", "VERSION", "AT WORK", "FAULTS", "LEFT", "PASSED ON"}}
+		for _, p := range r.Policies {
+			rows = append(rows, []string{
+				printable(p.Name), orElse(printable(p.Version), "-"), atWork(p.Pools),
+				fmt.Sprint(p.Faults), fmt.Sprint(p.Trips), fmt.Sprint(p.Passed),
+			})
+		}
+		if err := table(w, rows); err != nil {
+			return err
+		}
+	}
+	if len(r.Plugins) == 0 {
+		return nil
+	}
+	fmt.Fprintln(w)
+	rows := [][]string{{"PLUGIN", "VERSION", "STATE", "RESTARTS", "POOLS", "FAULTS"}}
+	for _, p := range r.Plugins {
+		rows = append(rows, []string{
+			printable(p.Name), orElse(printable(p.Version), "-"), p.State, fmt.Sprint(p.Restarts), fmt.Sprint(p.Pools), fmt.Sprint(p.Faults),
+		})
+	}
+	return table(w, rows)
 }
 
 func writeAssociations(w io.Writer, list []status.Association, now time.Time) error {

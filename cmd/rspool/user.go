@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,24 +11,20 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	rserpool "github.com/rspool/rspool"
 	"github.com/rspool/rspool/internal/fractal"
-	"github.com/rspool/rspool/internal/policies"
-	"github.com/rspool/rspool/pool"
 )
 
 func newUserCommand(a *app) *cobra.Command {
 	return a.group("user", "Use pools",
 		"  rspool user fractal -o mandelbrot.png --registrar 127.0.0.1:3863",
-		newUserFractalCommand(a),
+		append(newUserServiceCommands(a), newUserFractalCommand(a))...,
 	)
 }
 
 // userFractal is one run of "user fractal".
 type userFractal struct {
 	app     *app
-	host    hostFlags
-	pool    string
+	user    userFlags
 	image   imageFlags
 	render  fractal.RenderConfig
 	picture string // file
@@ -55,8 +50,7 @@ compares every pixel.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return u.run(cmd.Context(), cmd.Flags()) },
 	}
 	flags := cmd.Flags()
-	u.host.add(flags)
-	flags.StringVar(&u.pool, "pool", "", fmt.Sprintf("`HANDLE` of the pool (default %s)", fractal.DefaultHandle))
+	u.user.add(flags, fractal.DefaultHandle)
 	u.image.add(flags, "1024x768")
 	flags.IntVar(&u.render.TileSize, "tile", 64, "`PIXELS` in width and height of a tile; -1 asks for the whole image at once")
 	flags.IntVar(&u.render.Parallel, "parallel", 8, "sessions at once")
@@ -81,25 +75,12 @@ func (u *userFractal) run(ctx context.Context, flags *pflag.FlagSet) (err error)
 	log := u.app.logger(settings.Log)
 	ctx, stop := u.app.untilSignal(ctx, log)
 	defer stop()
-	endPolicies, err := policies.OpenUser(ctx, settings, log)
+	cfg, end, err := u.user.open(ctx, u.app, settings, flags, log)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, endPolicies()) }()
-	cfg := settings.User.UserConfig
-	u.host.apply(flags, &cfg.HostConfig)
-	cfg.HostConfig.Log = log
-	if cfg.Host, err = pool.NewHost(&cfg.HostConfig); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, cfg.Host.Close()) }()
-	defer u.app.userTelemetry(ctx, settings.Telemetry.Listen, cfg.Host, log)()
-
-	u.render.Handle, u.render.User, u.render.Log = cmp.Or(rserpool.Handle(u.pool), fractal.DefaultHandle), &cfg, log
-	// Where there is no pool, a person wants to know before the gauge appears.
-	if _, err := pool.Resolve(ctx, cfg.Host, u.render.Handle, 1); err != nil {
-		return err
-	}
+	defer func() { err = errors.Join(err, end()) }()
+	u.render.Handle, u.render.User, u.render.Log = u.user.handle(), cfg, log
 	render := fractal.NewRender(view, u.render)
 	image, report, err := u.app.watchRender(ctx, render, nil)
 	if err != nil {

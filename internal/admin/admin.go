@@ -81,6 +81,10 @@ type Policy struct {
 	// the others, with the reason.
 	Compiled    []string          `json:"compiled,omitempty"`
 	Interpreted map[string]string `json:"interpreted,omitempty"`
+	// Standings is the number of pools by what the policy does there, and Faults
+	// counts what it did wrong since the registrar's start.
+	Standings map[string]int `json:"standings,omitempty"`
+	Faults    uint64         `json:"faults"`
 	// Patterns are the pool blocks that name it.
 	Patterns []string `json:"pools,omitempty"`
 }

@@ -37,11 +37,12 @@ func (d *Daemon) reload(ctx context.Context, dry, insist bool) (*admin.Report, e
 	if err != nil {
 		return nil, d.concluded(dry, "refused", err)
 	}
-	report := &admin.Report{Changes: ours(config.Compare(d.running, c)), Policies: []policies.Replaced{}}
 	step, err := d.set.Next(ctx, c, insist)
 	if err != nil {
 		return nil, d.concluded(dry, "refused", err)
 	}
+	// Only now, since the step has completed what policies leave to their plugins.
+	report := &admin.Report{Changes: ours(config.Compare(d.running, c)), Policies: []policies.Replaced{}}
 	report.Policies = append(report.Policies, step.Replaced...)
 	report.Remarks = step.Remarks
 	if dry {
@@ -149,8 +150,16 @@ func (d *Daemon) Policies() []admin.Policy {
 	set, c := d.set, d.running
 	d.mu.Unlock()
 	all := []admin.Policy{}
+	at := map[string]*status.Policy{}
+	counted := d.registrar.Status(status.Query{Limit: -1}).(*status.Registrar).Policies
+	for i := range counted {
+		at[counted[i].Name] = &counted[i]
+	}
 	for _, v := range set.Versions() {
 		p := admin.PolicyOf(&v.Definition, v.Policy.Describe())
+		if s := at[p.Reference]; s != nil {
+			p.Standings, p.Faults = s.Pools, s.Faults
+		}
 		p.Version, p.Before = v.Name(), v.Before.Name()
 		p.Since = float64(v.Since.UnixMilli()) / 1000
 		for i := range c.Registrar.Pools {

@@ -1,8 +1,9 @@
-// Package sessions serves the sessions of an element, as many at once as it may,
-// and tells the load that they are.
+// Package sessions is what services have in common. An element's Set serves sessions,
+// as many at once as it may, and tells the load that they are; a user's Asker puts
+// questions and repeats those that a failover leaves unanswered.
 //
-// It does not talk to the users, nor knows when a session needs no place any
-// more: that is the service's part.
+// It knows no service's messages, nor when a session needs no place any more: that is
+// the service's part.
 package sessions
 
 import (

@@ -158,6 +158,9 @@ func (e *end) put(it item, delay time.Duration) {
 // partition holds up is lost if its sender does not live to send it again.
 func (e *end) serve() {
 	n := e.net()
+	if e.p.closed {
+		return
+	}
 	for len(e.inbox) > 0 && e.inbox[0].at <= n.now {
 		if e.p.host.stopped > 0 {
 			e.p.host.waiting = append(e.p.host.waiting, e.serve)
@@ -203,6 +206,9 @@ func (e *end) send(ppid uint32, payload []byte) bool {
 	o := e.peer
 	if o == nil || o.state == done {
 		e.review()
+		if e.watch == ignored { // the answer to this message says so
+			e.awaits(n.delayOf(e.p.host)+n.delayOf(e.remote), ignored)
+		}
 		return true
 	}
 	d := n.delayOf(e.p.host)
@@ -328,20 +334,27 @@ func (e *end) review() {
 	if w == e.watch {
 		return
 	}
+	switch w {
+	case atEase:
+		e.watch = w
+		e.watches++
+	case doubting:
+		e.awaits(n.detection/2+time.Duration(e.p.host.rand.Int64N(int64(n.detection))), w)
+	case ignored: // the next heartbeat finds out
+		e.awaits(time.Duration(e.p.host.rand.Int64N(int64(n.heartbeat))), w)
+	}
+}
+
+// awaits lets the association end in d, unless something else is found meanwhile.
+func (e *end) awaits(d time.Duration, w watch) {
 	e.watch = w
 	e.watches++
 	mine := e.watches
-	var d time.Duration
-	c := change{kind: transport.Lost}
-	switch w {
-	case atEase:
-		return
-	case doubting:
-		d, c.reason = n.detection/2+time.Duration(e.p.host.rand.Int64N(int64(n.detection))), "peer does not answer"
-	case ignored:
-		d, c.reason, c.aborted = time.Duration(e.p.host.rand.Int64N(int64(n.heartbeat))), "aborted: out of the blue", true
+	c := change{kind: transport.Lost, reason: "peer does not answer"}
+	if w == ignored {
+		c.reason, c.aborted = "aborted: out of the blue", true
 	}
-	n.after(d, func() {
+	e.net().after(d, func() {
 		if e.watches == mine {
 			e.finish(c, 0)
 		}

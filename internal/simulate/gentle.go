@@ -7,7 +7,7 @@ import (
 	rserpool "github.com/rspool/rspool"
 )
 
-// A gentle world is one in which registrars die and come back one at
+// A gentle world is one in which registrars die, leave and come back one at
 // a time, and nothing else happens: what the protocol promises to survive without
 // anybody noticing.
 
@@ -25,13 +25,16 @@ func drawGentle(r *rand.Rand, s *Setting) []Fault {
 	for range s.Faults {
 		f := Fault{
 			At:   at + time.Duration(r.Int64N(int64(5*time.Second))).Truncate(time.Millisecond),
-			Kind: Crash,
+			Kind: []Kind{Crash, Crash, Drain}[r.IntN(3)],
 			Who:  []int{r.IntN(s.Registrars)},
 			For:  time.Duration(1+r.IntN(20_000)) * time.Millisecond,
 			Told: r.IntN(3) == 0,
 			Anew: r.IntN(2) == 0,
 		}
 		f.Off = !f.Told && r.IntN(2) == 0
+		if f.Kind == Drain {
+			f.For += s.Scope.HandoverTimeout
+		}
 		fs = append(fs, f)
 		at = f.At + f.For + s.recovering()
 	}

@@ -78,6 +78,7 @@ type endpoint struct {
 	listen  bool
 	handler handler
 	ends    []*end // not those that are done
+	closed  bool   // the handler hears nothing more
 }
 
 func (n *network) addHost(name string, r *rand.Rand) *host {
@@ -121,8 +122,8 @@ func (p *endpoint) find(h *host, port uint16) *end {
 func (p *endpoint) close() {
 	for _, e := range slices.Clone(p.ends) {
 		e.abort("endpoint closed")
-		e.inbox = nil
 	}
+	p.closed = true
 	p.host.endpoints = slices.DeleteFunc(p.host.endpoints, func(o *endpoint) bool { return o == p })
 }
 
@@ -159,6 +160,7 @@ func (h *host) die(told bool) {
 			}
 			e.vanish()
 		}
+		p.closed = true
 	}
 	h.endpoints, h.waiting, h.hear = nil, nil, nil
 	h.net.review()

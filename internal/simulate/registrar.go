@@ -27,6 +27,8 @@ type registrarNode struct {
 	draining bool
 	owned    map[elementKey]time.Duration // since when it is the home of what is gone
 	missed   map[elementKey]time.Duration // since when a live element is not known here, in a gentle world
+	second   time.Duration
+	updates  int // sent in it
 }
 
 // startRegistrar starts a registrar on a host, with the configuration that all of

@@ -154,7 +154,7 @@ func drawSetting(r *rand.Rand, o Options) Setting {
 			s.Faults = min(max(o.Faults, 0), 5)
 		}
 		s.Chaos = calm + time.Duration(s.Faults)*(30*time.Second+s.recovering())
-		s.Network.loss, s.Network.drop = 0, 0
+		s.Network.loss, s.Network.drop = 0, min(s.Network.drop, 0.05)
 	}
 	s.Settled = s.Chaos + s.settling()
 	s.End = s.Settled + 10*time.Second
@@ -172,7 +172,9 @@ func (s *Setting) drawScope(r *rand.Rand, between func(least, most time.Duration
 		MentorTimeout:     between(2*time.Second, 5*time.Second),
 		TakeoverTimeout:   between(2*time.Second, 5*time.Second),
 		HandoverTimeout:   between(time.Second, 5*time.Second),
+		Suggest:           r.IntN(3) == 0,
 		DistanceStep:      []time.Duration{-1, 10 * time.Millisecond, 50 * time.Millisecond}[r.IntN(3)],
+		TablePart:         []int{0, 150, 400}[r.IntN(3)], // many parts although there are few elements
 	}
 	s.Scope.MaxTimeLastHeard = s.Scope.HeartbeatInterval * 2
 }

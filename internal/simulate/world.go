@@ -29,6 +29,8 @@ type World struct {
 	live map[elementKey]*service
 	died map[elementKey]time.Duration
 
+	elements uint32 // that there are when all live
+
 	failure *Failure
 	tally   Tally
 	hash    uint64
@@ -113,7 +115,7 @@ func newWorld(seed uint64, s Setting, r *rand.Rand) *World {
 	}
 	for i := range addresses {
 		for j, a := range addresses {
-			if j != i && (!s.Scope.Multicast || s.Gentle || r.IntN(2) == 0) {
+			if j != i && (!s.Scope.Multicast || r.IntN(2) == 0) {
 				w.places[i].peers = append(w.places[i].peers, transport.Address{IPs: a.IPs, Port: enrp.Port})
 			}
 		}
@@ -145,6 +147,7 @@ func newWorld(seed uint64, s Setting, r *rand.Rand) *World {
 		}
 		add(fmt.Sprintf("e%d", i+1), place{member: p})
 	}
+	w.elements = number
 	for i := range s.Users {
 		p := newMember()
 		for range 1 + r.IntN(2) {
@@ -228,6 +231,8 @@ func (w *World) sent(from *host, a *end, ppid uint32, payload []byte) {
 		case enrp.TypeHandleTableRequest:
 			w.tally.TableRequests++
 			w.restless(from, "asks for a handle table")
+		case enrp.TypeHandleUpdate:
+			w.countUpdate(from)
 		case enrp.TypeInitTakeover:
 			w.restless(from, "begins a takeover")
 		case enrp.TypeTakeoverServer:
@@ -237,6 +242,18 @@ func (w *World) sent(from *host, a *end, ppid uint32, payload []byte) {
 	if w.recording {
 		w.note("%s -> %s  %s", from.name, a.remote.name, explain(ppid, payload))
 		w.lines[len(w.lines)-1].Routine = routine(ppid, payload)
+	}
+}
+
+// countUpdate counts what a registrar tells its peers of elements in a second.
+func (w *World) countUpdate(h *host) {
+	n := w.registrars[h.index]
+	if s := w.now.Truncate(time.Second); s != n.second {
+		n.second, n.updates = s, 0
+	}
+	const each = 12 // of an element to a peer: registered, suggested, claimed, each for a home that changes
+	if n.updates++; n.updates > each*(int(w.elements)+1)*w.setting.Registrars {
+		w.fail(Livelock, "%s sends %d updates of %d elements within a second", h.name, n.updates, w.elements)
 	}
 }
 

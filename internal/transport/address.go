@@ -10,6 +10,9 @@ import (
 // String returns the address as ParseAddress reads it.
 func (a Address) String() string {
 	var b strings.Builder
+	if a.Via != SCTP {
+		b.WriteString(a.Via.String() + "://")
+	}
 	for i, ip := range a.IPs {
 		if i > 0 {
 			b.WriteByte(',')
@@ -29,18 +32,27 @@ func (a Address) String() string {
 
 // ParseAddress reads IP[,IP...]:PORT[@UDPPORT]: the SCTP port, and after the @
 // the UDP port that encapsulates it where that is not 9899. IPv6 addresses stand
-// in brackets.
+// in brackets. In front may be what carries the associations, if not SCTP.
 //
 //	192.0.2.1:3863
 //	127.0.0.1:3863@40001
 //	192.0.2.1,[2001:db8::1]:3863
+//	tcp://192.0.2.1:3863
+//	tls://192.0.2.1:3864
 func ParseAddress(s string) (Address, error) {
 	var a Address
 	bad := func(why string) (Address, error) {
 		return Address{}, fmt.Errorf("address %q: %s; want IP:PORT or IP:PORT@UDPPORT, as in 127.0.0.1:3863@9899", s, why)
 	}
-	rest := s
+	via, rest, err := CutVia(s)
+	if err != nil {
+		return bad(err.Error())
+	}
+	a.Via = via
 	if i := strings.LastIndexByte(rest, '@'); i >= 0 {
+		if a.Via != SCTP {
+			return bad("only SCTP has a UDP port, after @")
+		}
 		p, err := strconv.ParseUint(rest[i+1:], 10, 16)
 		if err != nil || p == 0 {
 			return bad("the UDP port after @ is not a number from 1 to 65535")
@@ -69,4 +81,18 @@ func ParseAddress(s string) (Address, error) {
 		a.IPs = append(a.IPs, ip.Unmap())
 	}
 	return a, nil
+}
+
+// CutVia splits what carries the associations from the rest of an address.
+func CutVia(s string) (Via, string, error) {
+	scheme, rest, found := strings.Cut(s, "://")
+	if !found {
+		return SCTP, s, nil
+	}
+	for v := SCTP; v <= Stream; v++ {
+		if scheme == v.String() {
+			return v, rest, nil
+		}
+	}
+	return SCTP, s, fmt.Errorf("%q is none of sctp, tcp and tls", scheme)
 }

@@ -15,6 +15,12 @@ func TestAddress(t *testing.T) {
 		{name: "IPv6", text: "[2001:db8::1]:3863"},
 		{name: "several", text: "192.0.2.1,[2001:db8::1]:3863@9899"},
 		{name: "mapped IPv4", text: "[::ffff:192.0.2.1]:3863", want: "192.0.2.1:3863"},
+		{name: "TCP", text: "tcp://192.0.2.1:3863"},
+		{name: "TLS over IPv6", text: "tls://[2001:db8::1]:3864"},
+		{name: "a byte stream", text: "stream://192.0.2.1:7"},
+		{name: "SCTP spelled out", text: "sctp://192.0.2.1:3863@40001", want: "192.0.2.1:3863@40001"},
+		{name: "another protocol", text: "http://192.0.2.1:3863", err: "none of sctp, tcp and tls"},
+		{name: "TCP behind UDP", text: "tcp://192.0.2.1:3863@9899", err: "only SCTP has a UDP port"},
 		{name: "port zero", text: "192.0.2.1:0"},
 		{name: "nothing", err: "the port is missing"},
 		{name: "no port", text: "192.0.2.1", err: "the port is missing"},
@@ -51,7 +57,7 @@ func TestAddress(t *testing.T) {
 }
 
 func FuzzParseAddress(f *testing.F) {
-	for _, s := range []string{"192.0.2.1:3863", "192.0.2.1,[2001:db8::1]:3863@9899", "[fe80::1%lo]:1", ":", "[]:1@1"} {
+	for _, s := range []string{"192.0.2.1:3863", "192.0.2.1,[2001:db8::1]:3863@9899", "tls://192.0.2.1:1", "[fe80::1%lo]:1", ":", "[]:1@1"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

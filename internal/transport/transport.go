@@ -68,8 +68,8 @@ var (
 	ErrInUse = errors.New("association exists already; dial from another endpoint")
 )
 
-// MaxMessage is the size of the largest message that every door carries, in
-// bytes.
+// MaxMessage is the size of the largest message of a door, in bytes. Doors over
+// TCP carry a little less, and say so; see ErrTooLarge.
 const MaxMessage = 65535
 
 // Association is one end of an association. Its methods may be called at once.
@@ -97,7 +97,8 @@ type Association interface {
 
 // EndpointConfig describes an endpoint.
 type EndpointConfig struct {
-	// Port is the SCTP port. If zero, a free one is chosen.
+	// Port is the SCTP port. If zero, a free one is chosen. Over TCP it is the
+	// port that is listened at; an endpoint that only dials has none.
 	Port uint16
 	// Listen accepts associations from others.
 	Listen bool
@@ -124,7 +125,7 @@ type Endpoint interface {
 }
 
 // Door is a way into a network: the embedded userland stack on one UDP socket,
-// the kernel's SCTP, or a simulated network.
+// the kernel's SCTP, TCP, or a simulated network.
 type Door interface {
 	// Open makes an endpoint.
 	Open(cfg EndpointConfig) (Endpoint, error)
@@ -146,13 +147,58 @@ type Stats struct {
 	Lost           uint64 // associations that ended with Lost
 	Backpressure   uint64 // messages refused with ErrBackpressure
 	ReceiveDropped uint64 // packets dropped because a queue was full
+	Refused        uint64 // attempts of peers refused: limits, strange certificates, no answer in time
 	ReceiveBuffer  int    // bytes of socket buffer that the system granted
 }
+
+// Via is what carries associations to an address.
+type Via uint8
+
+// The ways to an address. SCTP is the zero value.
+const (
+	SCTP   Via = iota // native, or behind a UDP port
+	TCP               // framed over TCP
+	TLS               // framed over TLS over TCP
+	Stream            // a byte stream over TCP, without messages
+)
+
+// String returns the way as the scheme of an address.
+func (v Via) String() string { return [...]string{"sctp", "tcp", "tls", "stream"}[v] }
 
 // Address is where an endpoint is reached: one port at one or more IP
 // addresses, behind a UDP port where SCTP is encapsulated (RFC 6951).
 type Address struct {
+	Via     Via
 	IPs     []netip.Addr
 	Port    uint16
 	UDPPort uint16 // zero: none stated, so native SCTP or port 9899
+	// Name is what the peer's certificate must be issued for, with TLS. If empty,
+	// one of the IP addresses.
+	Name string
+}
+
+// Identity is who a peer is, as its verified certificate says.
+type Identity struct {
+	// Subject is the certificate's subject, as in "CN=echo1,O=Example".
+	Subject string
+	// Names are what it is issued for: DNS names, URIs, e-mail and IP addresses,
+	// and the common name of the subject.
+	Names []string
+}
+
+// Identified is an association whose peer has proved who it is.
+type Identified interface {
+	Association
+	// Peer returns the peer's identity, nil where it has none. It does not change
+	// once the association is up.
+	Peer() *Identity
+}
+
+// PeerOf returns who is at the other end of an association, nil where that is not
+// known.
+func PeerOf(a Association) *Identity {
+	if i, ok := a.(Identified); ok {
+		return i.Peer()
+	}
+	return nil
 }

@@ -4,6 +4,7 @@
 -- Use it in a pool:   policy "lua" "NAME" { source = "NAME.lua" }
 --                     pool "Echo*" { policy = "lua.NAME" }
 
+---@type rspool.Policy
 return {
   api = 1,
 

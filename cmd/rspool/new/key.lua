@@ -7,6 +7,7 @@
 -- What the config block of the policy says, with a default.
 local penalty = config.penalty or 1
 
+---@type rspool.Policy
 return {
   api = 1,
 

@@ -7,6 +7,7 @@
 -- This form looks at the whole pool for each request. A key or a weight costs a
 -- hundredth of it in a pool of a thousand: prefer those where they will do.
 
+---@type rspool.Policy
 return {
   api = 1,
 

@@ -7,6 +7,7 @@
 -- What the config block of the policy says, with a default.
 local night_share = config.night_share or 0.5
 
+---@type rspool.Policy
 return {
   api = 1,
 

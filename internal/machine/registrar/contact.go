@@ -20,8 +20,10 @@ type contact struct {
 	configured bool
 	own        bool // it is this registrar: not to be dialled
 	ticket     machine.Ticket
+	dialled    time.Time // last
 	link       *association
 	peer       *peer // who is there, nil if that is not known
+	twin       *peer // who was there, and is connected at another place
 	failures   int   // to hear anybody there, in a row
 }
 
@@ -30,6 +32,9 @@ const (
 	// starting, or the former association still be closing.
 	firstRedial = 200 * time.Millisecond
 	maxRedial   = 30 * time.Second
+	// shortLived is the age below which an association that ends is no reason to
+	// dial at once: whoever speaks and hangs up would be dialled without pause.
+	shortLived = time.Second
 	// redials is the number of failures in a row after which nobody is there.
 	redials = 2
 )
@@ -43,7 +48,6 @@ func (m *Machine) contactAt(to transport.Address, configured bool) *contact {
 		}
 	}
 	if !configured && len(m.scope.contacts) >= 2*m.cfg.Scope.MaxPeers+len(m.cfg.Scope.Peers) {
-		m.counters.Scope.Ignored[TooManyPeers]++
 		return nil
 	}
 	c := &contact{to: to, configured: configured}
@@ -51,6 +55,21 @@ func (m *Machine) contactAt(to transport.Address, configured bool) *contact {
 	m.scope.contacts = append(m.scope.contacts, c)
 	m.alarms.set(&c.alarm, m.now)
 	return c
+}
+
+// hasten dials a place that shows signs of life, without waiting as long as the
+// failures there would demand.
+func (m *Machine) hasten(c *contact) {
+	if c.link != nil || c.ticket != 0 || c.own {
+		return
+	}
+	at := c.dialled.Add(firstRedial)
+	if at.Before(m.now) {
+		at = m.now
+	}
+	if c.alarm.place == 0 || at.Before(c.alarm.at) {
+		m.alarms.set(&c.alarm, at)
+	}
 }
 
 // dropContact forgets a place that nobody has configured.
@@ -65,7 +84,13 @@ func (m *Machine) dropContact(c *contact) {
 
 // ring dials.
 func (c *contact) ring(m *Machine) {
+	if c.twin != nil && c.twin.link() != nil {
+		m.alarms.set(&c.alarm, m.after(maxRedial))
+		return
+	}
+	c.twin = nil
 	if c.ticket == 0 && c.link == nil && !c.own && !m.draining {
+		c.dialled = m.now
 		c.ticket = m.associate(c, machine.ENRPEndpoint, c.to)
 	}
 }
@@ -176,6 +201,9 @@ func (m *Machine) unlinked(a *association) {
 	if p.takeover == nil {
 		m.inquire(p)
 	}
+	if m.now.Sub(a.since) < shortLived {
+		m.alarms.set(&c.alarm, m.after(m.spread(firstRedial, 0.125)))
+	}
 }
 
 // restarted follows the restart of a peer: whoever is there now is somebody new,
@@ -204,7 +232,7 @@ func (m *Machine) meet(c *contact, a *association) {
 
 // samePlace reports whether two addresses lead to the same endpoint.
 func samePlace(a, b transport.Address) bool {
-	return a.Port == b.Port && udpPort(a.UDPPort) == udpPort(b.UDPPort) &&
+	return a.Via == b.Via && a.Port == b.Port && udpPort(a.UDPPort) == udpPort(b.UDPPort) &&
 		slices.ContainsFunc(a.IPs, func(ip netip.Addr) bool { return slices.Contains(b.IPs, ip) })
 }
 

@@ -21,10 +21,20 @@ func (m *Machine) listRequest(a *association) {
 	m.tell(a, msg)
 }
 
+// requestList asks a peer who else there is.
+func (m *Machine) requestList(p *peer) {
+	p.listing = true
+	m.tell(p.link(), &enrp.ListRequest{Route: m.to(p.id)})
+}
+
 // listResponse hears who the peer's peers are, and makes contact with those that
 // are not known.
 func (m *Machine) listResponse(p *peer, msg *enrp.ListResponse) {
-	p.starting = msg.Reject
+	if !p.listing { // else a peer could have any place dialled
+		m.ignore(p.link(), PeerUnexpected, msg.Type().String())
+		return
+	}
+	p.listing, p.starting = false, msg.Reject
 	if !msg.Reject {
 		for i := range msg.Servers {
 			s := &msg.Servers[i]

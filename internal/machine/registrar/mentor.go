@@ -5,7 +5,6 @@ import (
 	"time"
 
 	rserpool "github.com/rspool/rspool"
-	"github.com/rspool/rspool/internal/enrp"
 )
 
 // mentor is the registrar's start: it looks for a peer, asks it who else there is,
@@ -43,6 +42,8 @@ const (
 	// multicastPatience is how long a registrar that nobody has told of a peer
 	// waits for one: whoever hears its presence makes contact at once.
 	multicastPatience = time.Second
+	// searchPresences is how many it sends meanwhile: some may be lost.
+	searchPresences = 5
 )
 
 func (m *Machine) startMentor() {
@@ -86,11 +87,18 @@ func (m *Machine) seekMentor() {
 	}
 }
 
+// searchesByMulticast reports whether the registrar waits for somebody who hears
+// its presence.
+func (m *Machine) searchesByMulticast() bool {
+	t := &m.scope.mentor
+	return m.cfg.Scope.Multicast && !t.synced && len(t.tried) == 0 && m.now.Before(t.since.Add(multicastPatience))
+}
+
 // expectsContact reports whether a place is being dialled, or somebody there asked
 // who it is.
 func (m *Machine) expectsContact() bool {
 	for _, c := range m.scope.contacts {
-		if !c.own && c.failures < redials && c.peer == nil {
+		if !c.own && c.twin == nil && c.failures < redials && c.peer == nil {
 			return true
 		}
 	}
@@ -102,7 +110,7 @@ func (m *Machine) askMentor(p *peer) {
 	t.peer, t.stage = p, listing
 	t.tried = append(t.tried, p.id)
 	m.alarms.set(&t.alarm, m.after(m.cfg.Scope.MaxTimeNoResponse))
-	m.tell(p.link(), &enrp.ListRequest{Route: m.to(p.id)})
+	m.requestList(p)
 }
 
 // mentorListed goes on with the table.
@@ -201,7 +209,7 @@ func (m *Machine) becomeInSync(how string) {
 	m.startAnnouncing()
 	for _, p := range m.scope.peers {
 		if p.met && p.link() != nil && p != asked {
-			m.tell(p.link(), &enrp.ListRequest{Route: m.to(p.id)})
+			m.requestList(p)
 		}
 	}
 }

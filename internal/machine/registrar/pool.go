@@ -35,13 +35,14 @@ type member struct {
 	record  record
 
 	distance uint32 // from its home, in milliseconds
-	// What is under way with a new home; see claim, suggest and reassert.
+	// What is under way with a new home; see claim, suggest, reassert and insist.
 	claimed     bool // it was asked to accept this registrar as its home
 	call        *call
 	callPlace   int // in call.members
 	suggestedTo rserpool.RegistrarID
 	suggestedAt time.Time
 	reasserted  time.Time
+	insisted    time.Time            // as the home, against a peer whose update crossed
 	published   time.Time            // when peers were last told that its home is here
 	offeredBy   rserpool.RegistrarID // who has suggested this registrar as its home,
 	offeredAt   time.Time            // and when

@@ -42,7 +42,11 @@ func (h *heartbeat) ring(m *Machine) {
 		}
 	}
 	m.measurePeers()
-	m.alarms.set(&h.alarm, m.after(m.spread(m.cfg.Scope.HeartbeatInterval, 0.125)))
+	next := m.spread(m.cfg.Scope.HeartbeatInterval, 0.125)
+	if m.searchesByMulticast() {
+		next = min(next, multicastPatience/searchPresences)
+	}
+	m.alarms.set(&h.alarm, m.after(next))
 }
 
 // hasten announces a presence as soon as may be.
@@ -119,14 +123,18 @@ func (m *Machine) heardPresence(in *machine.Heard) {
 	msg, _, err := m.scope.decoder.Parse(in.Payload)
 	presence, ok := msg.(*enrp.Presence)
 	if err != nil || !ok || presence.Sender == 0 {
-		m.counters.Scope.Ignored[BadPresence]++
+		m.ignore(nil, BadPresence, in.From.String())
 		return
 	}
 	if presence.Sender == m.cfg.ID {
 		return
 	}
 	m.counters.Scope.Heard++
-	if p := m.peer(presence.Sender); p != nil && p.contact != nil || presence.Server == nil {
+	if p := m.peer(presence.Sender); p != nil && p.link() != nil {
+		m.heardAside(p)
+		return
+	}
+	if presence.Server == nil {
 		return
 	}
 	to, ok := reachable(&presence.Server.Transport)
@@ -136,19 +144,41 @@ func (m *Machine) heardPresence(in *machine.Heard) {
 	if from := in.From.Addr().Unmap().WithZone(""); from.IsValid() {
 		to.IPs = []netip.Addr{from}
 	}
-	m.learnPlace(presence.Sender, to)
+	if c := m.learnPlace(presence.Sender, to); c != nil {
+		m.hasten(c)
+	}
 }
 
-// learnPlace hears where a registrar should be.
-func (m *Machine) learnPlace(id rserpool.RegistrarID, to transport.Address) {
+// heardAside hears a presence by multicast of a peer with an association, over
+// which another should come too. Where none does until the next by multicast, the
+// peer may have started anew and know nothing of the association: to ask it shows
+// that, and a registrar that searches for a mentor has no time to lose.
+func (m *Machine) heardAside(p *peer) {
+	switch {
+	case !p.heard.Before(p.called): // or for the first time
+		p.called = m.now
+	case m.now.Sub(p.called) >= presenceGap:
+		p.called = m.now
+		m.presenceTo(p.link(), true)
+	}
+}
+
+// learnPlace hears where a registrar should be. It returns nil where there is no
+// room for it.
+func (m *Machine) learnPlace(id rserpool.RegistrarID, to transport.Address) *contact {
 	if samePlace(to, m.cfg.Scope.Address) {
-		return
+		return nil
 	}
 	c := m.contactAt(to, false)
-	if c == nil || c.peer != nil {
-		return
+	if c == nil {
+		m.ignore(nil, TooManyPeers, id.String())
+		return nil
+	}
+	if c.peer != nil {
+		return c
 	}
 	if p := m.peer(id); p != nil && p.contact == nil {
 		p.contact, c.peer = c, p
 	}
+	return c
 }

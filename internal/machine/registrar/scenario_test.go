@@ -1,33 +1,25 @@
 package registrar
 
 import (
-	"bufio"
 	"bytes"
-	"flag"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	rserpool "github.com/rspool/rspool"
 	builtin "github.com/rspool/rspool/builtin-policies"
 	"github.com/rspool/rspool/engine"
 	"github.com/rspool/rspool/internal/asap"
 	"github.com/rspool/rspool/internal/machine"
+	"github.com/rspool/rspool/internal/machine/scenario"
 	"github.com/rspool/rspool/internal/transport"
 )
 
-var update = flag.Bool("update", false, "rewrite the transcripts in testdata")
-
-// A scenario is a text file of blocks, with an empty line between them: commands,
-// a line of four dashes, and the transcript of what the registrar did. A line
-// that begins with # is a remark.
+// The commands of a scenario of one registrar:
 //
 //	registrar dialect=rfc max-elements=2    configures; the first command if at all
 //	up 1 192.0.2.1:7000                     an association from there
@@ -44,71 +36,9 @@ var update = flag.Bool("update", false, "rewrite the transcripts in testdata")
 //	show                                    the handlespace and the rest of the state
 //	count                                   the counters that are not zero
 func TestScenarios(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no scenarios: %v", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := runScenario(t, want)
-			if *update {
-				if err := os.WriteFile(file, got, 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			if diff := cmp.Diff(string(want), string(got)); diff != "" {
-				t.Errorf("transcript differs (-want +got), see -update:\n%s", diff)
-			}
-		})
-	}
-}
-
-// runScenario returns the file with its transcripts as they are.
-func runScenario(t *testing.T, file []byte) []byte {
-	t.Helper()
-	w := &world{t: t, start: time.Unix(1_700_000_000, 0)}
-	w.now = w.start
-	var out bytes.Buffer
-	transcript := false
-	lines := bufio.NewScanner(bytes.NewReader(file))
-	lines.Buffer(nil, 1<<20)
-	pending := 0
-	for n := 1; lines.Scan(); n++ {
-		line := lines.Text()
-		switch {
-		case line == "----":
-			transcript = true
-		case line == "":
-			if pending > 0 {
-				out.WriteString("----\n")
-				out.Write(w.out.Bytes())
-				w.out.Reset()
-				pending = 0
-			}
-			transcript = false
-			out.WriteByte('\n')
-		case transcript:
-		default:
-			out.WriteString(line + "\n")
-			if !strings.HasPrefix(line, "#") {
-				pending++
-				if err := w.do(strings.Fields(line)); err != nil {
-					t.Fatalf("line %d: %s: %v", n, line, err)
-				}
-				w.check()
-			}
-		}
-	}
-	if pending > 0 {
-		out.WriteString("----\n")
-		out.Write(w.out.Bytes())
-	}
-	return out.Bytes()
+	scenario.Run(t, func(t *testing.T) scenario.World {
+		return &world{t: t, now: time.Unix(1_700_000_000, 0), start: time.Unix(1_700_000_000, 0)}
+	})
 }
 
 var policies = engine.NewRegistry(builtin.All()...)
@@ -131,6 +61,22 @@ func (w *world) make(cfg Config) {
 	cfg.Policies = policies
 	w.m = New(cfg, w.now)
 	w.alive = map[machine.AssociationID]bool{}
+}
+
+// Do implements scenario.World.
+func (w *world) Do(words []string) error {
+	err := w.do(words)
+	if err == nil {
+		w.check()
+	}
+	return err
+}
+
+// Transcript implements scenario.World.
+func (w *world) Transcript() []byte {
+	b := bytes.Clone(w.out.Bytes())
+	w.out.Reset()
+	return b
 }
 
 func (w *world) do(words []string) error {

@@ -27,7 +27,9 @@ type scope struct {
 
 	dials   map[machine.Ticket]dialler
 	tickets machine.Ticket
-	links   int // associations of the ENRP endpoint
+	history []TakeoverRecord // the last ones, oldest first
+	links   int              // associations of the ENRP endpoint
+	warned  uint32           // as an association's, of what comes from nowhere
 
 	// Used again and again:
 	decoder  enrp.Decoder
@@ -99,7 +101,7 @@ func (m *Machine) receivedENRP(a *association, payload []byte) {
 		m.ignore(a, WrongReceiver, receiver.String())
 		return
 	}
-	p, fresh := m.sender(a, sender)
+	p, fresh := m.sender(a, sender, msg)
 	if p == nil {
 		return
 	}
@@ -167,19 +169,26 @@ func (m *Machine) complainENRP(a *association, why *rserpool.OperationError) {
 }
 
 // ignore counts what had no effect, and tells the operator the first time that it
-// happens on an association.
+// happens on an association, or at all if it is about none.
 func (m *Machine) ignore(a *association, why PeerIgnored, detail string) {
 	m.counters.Scope.Ignored[why]++
-	if a == nil || a.warned&(1<<why) != 0 {
+	warned := &m.scope.warned
+	if a != nil {
+		warned = &a.warned
+	}
+	if *warned&(1<<why) != 0 {
 		return
 	}
-	a.warned |= 1 << why
-	o := Observed{Event: PeerMisbehaves, Association: a.id, Detail: why.String()}
+	*warned |= 1 << why
+	o := Observed{Event: PeerMisbehaves, Detail: why.String()}
 	if detail != "" {
 		o.Detail += ": " + detail
 	}
-	if a.peer != nil {
-		o.Peer = a.peer.id
+	if a != nil {
+		o.Association = a.id
+		if a.peer != nil {
+			o.Peer = a.peer.id
+		}
 	}
 	m.observe(o)
 }

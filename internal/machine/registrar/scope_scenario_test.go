@@ -1,64 +1,42 @@
 package registrar
 
 import (
-	"bufio"
 	"bytes"
 	"fmt"
 	"maps"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	rserpool "github.com/rspool/rspool"
 	"github.com/rspool/rspool/internal/asap"
 	"github.com/rspool/rspool/internal/enrp"
 	"github.com/rspool/rspool/internal/machine"
+	"github.com/rspool/rspool/internal/machine/scenario"
 )
 
-// A scenario of several registrars is a file as TestScenarios describes it, with
-// these commands. Registrars are called A to Z, elements by handle and number.
+// The commands of a scenario of several registrars, which are called A to Z; elements
+// are called by handle and number:
 //
 //	config dialect=rfc multicast suggest    for the registrars that start after it
 //	registrars A B                          start, and know each other's addresses
 //	start C peers=A                         starts later
+//	restart C peers=A                       starts anew before anybody has noticed
 //	register A Pool/1 policy=least-used life=90000 deployed; or Pool/1-20
 //	reregister Pool/1 [at B]                where its home is, or at B
 //	deregister Pool/1 | mute Pool/1 | kill Pool/1
 //	kill A | stop A | go A | drain A        stop and go are SIGSTOP and SIGCONT
 //	cut A B | heal A B                      the network between two
+//	lose 3                                  the next so many datagrams by multicast
 //	tell A B update delete Pool/1           what A says to B by mistake
-//	advance 5s
+//	advance 5s | settle 5s                  let time pass; settle writes nothing of it
 //	B has Pool/1 home=A | B has not Pool/1
 //	space | peers | count B                 the state
 //	loud                                    presences are written from now on
 func TestScopeScenarios(t *testing.T) {
-	files, err := filepath.Glob("testdata/scope/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no scenarios: %v", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := runTown(t, want)
-			if *update {
-				if err := os.WriteFile(file, got, 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			if diff := cmp.Diff(string(want), string(got)); diff != "" {
-				t.Errorf("transcript differs (-want +got), see -update:\n%s", diff)
-			}
-		})
-	}
+	scenario.RunFolder(t, "testdata/scope", func(t *testing.T) scenario.World { return newTown(t) })
 }
 
 func newTown(t *testing.T) *town {
@@ -67,46 +45,15 @@ func newTown(t *testing.T) *town {
 	return w
 }
 
-// runTown returns the file with its transcripts as they are.
-func runTown(t *testing.T, file []byte) []byte {
-	t.Helper()
-	w := newTown(t)
-	var out bytes.Buffer
-	transcript, pending := false, false
-	flush := func() {
-		if pending && w.out.Len() > 0 {
-			out.WriteString("----\n")
-			out.Write(w.out.Bytes())
-			w.out.Reset()
-		}
-		pending = false
-	}
-	lines := bufio.NewScanner(bytes.NewReader(file))
-	for n := 1; lines.Scan(); n++ {
-		line := lines.Text()
-		switch {
-		case line == "----":
-			transcript = true
-		case line == "":
-			flush()
-			transcript = false
-			out.WriteByte('\n')
-		case transcript:
-		default:
-			out.WriteString(line + "\n")
-			if !strings.HasPrefix(line, "#") {
-				pending = true
-				if err := w.do(strings.Fields(line)); err != nil {
-					t.Fatalf("line %d: %s: %v\n%s", n, line, err, w.out.String())
-				}
-			}
-		}
-	}
-	flush()
-	return out.Bytes()
+// Transcript implements scenario.World.
+func (w *town) Transcript() []byte {
+	b := bytes.Clone(w.out.Bytes())
+	w.out.Reset()
+	return b
 }
 
-func (w *town) do(words []string) error {
+// Do implements scenario.World.
+func (w *town) Do(words []string) error {
 	verb, words := words[0], words[1:]
 	if len(words) > 0 && words[0] == "has" {
 		return w.has(verb, words[1:])
@@ -122,6 +69,8 @@ func (w *town) do(words []string) error {
 	case "start":
 		peers := options(words[1:])["peers"]
 		w.open(words[0], peers)
+	case "restart":
+		w.forget(words[0], options(words[1:])["peers"])
 	case "register":
 		return w.enter(words[0], words[1], options(words[2:]))
 	case "reregister":
@@ -156,12 +105,18 @@ func (w *town) do(words []string) error {
 		w.heal(words[0], words[1])
 	case "tell":
 		return w.tell(words[0], words[1], words[2:])
-	case "advance":
+	case "lose":
+		n, err := strconv.Atoi(words[0])
+		w.lose = n
+		return err
+	case "advance", "settle":
 		d, err := time.ParseDuration(words[0])
 		if err != nil {
 			return err
 		}
+		w.quiet = verb == "settle"
 		w.advance(d)
+		w.quiet = false
 	case "delay":
 		d, err := time.ParseDuration(words[0])
 		w.delay = d

@@ -136,7 +136,7 @@ func (w *town) observed(n *node, o *Observed) {
 	case PeerMisbehaves:
 		w.write("%s ignores %s: %s", n.name, w.name(o.Peer), w.letters(o.Detail))
 	case TakeoverDone:
-		w.write("%s takes over %s: %d elements after %v", n.name, w.name(o.Peer), o.Count, o.Took)
+		w.write("%s takes over %s: %d elements after %v", n.name, w.name(o.Peer), o.Count, o.Took.Round(time.Millisecond))
 	case ElementLeft:
 		w.write("%s removes %s/%d: %s", n.name, o.Handle, o.Element, o.Detail)
 	}

@@ -35,6 +35,7 @@ type town struct {
 	quiet  bool // nothing is
 	cfg    Config
 	delay  time.Duration
+	lose   int // datagrams by multicast
 }
 
 // The times of the network.
@@ -82,6 +83,7 @@ type line struct {
 	ends     [2]string
 	endpoint machine.Endpoint
 	dead     bool
+	stale    bool // one end has forgotten it, and says so when it hears the other
 	tails    [2]time.Time
 	held     []func()
 }
@@ -192,6 +194,10 @@ func (w *town) perform(n *node, e machine.Effect) {
 	case *machine.Abort:
 		w.hangUp(w.line(e.Association), n.name, false)
 	case *machine.Announce:
+		if w.lose > 0 {
+			w.lose--
+			return
+		}
 		payload := bytes.Clone(e.Payload)
 		for _, o := range w.nodes {
 			if o.multi && !w.cut(n.name, o.name) {
@@ -241,6 +247,10 @@ func (w *town) send(l *line, from string, ppid uint32, payload []byte) {
 		return
 	}
 	to := l.other(from)
+	if l.stale {
+		w.at(2*w.delay, func() { w.lost(l, from, false) })
+		return
+	}
 	deliver := func() {
 		if l.dead {
 			return
@@ -292,7 +302,7 @@ func (w *town) dial(name string, ticket machine.Ticket, endpoint machine.Endpoin
 		return
 	}
 	for _, l := range w.lines {
-		if !l.dead && l.endpoint == endpoint && (l.ends == [2]string{name, other} || l.ends == [2]string{other, name}) {
+		if !l.dead && !l.stale && l.endpoint == endpoint && (l.ends == [2]string{name, other} || l.ends == [2]string{other, name}) {
 			fail(w.delay, "association exists already")
 			return
 		}
@@ -375,6 +385,14 @@ func (w *town) kill(name string) {
 			w.at(townDetection, func() { w.lost(l, l.other(name), false) })
 		}
 	}
+}
+
+// forget starts a registrar anew, so soon that nobody has noticed it.
+func (w *town) forget(name string, peers string) {
+	for _, l := range w.lines {
+		l.stale = l.stale || slices.Contains(l.ends[:], name)
+	}
+	w.open(name, peers)
 }
 
 // part cuts the network between two.

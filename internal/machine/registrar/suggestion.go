@@ -31,6 +31,9 @@ func (m *Machine) suggest(e *member, p *peer) {
 // its elements, and would change it for ever if they preferred different ones;
 // see docs/deviations.md.
 func (m *Machine) suggestBest(e *member) {
+	if !e.callable() {
+		return
+	}
 	id := e.host().id()
 	best, metric := (*peer)(nil), uint32(m.cfg.ID)^id
 	for _, p := range m.scope.peers {
@@ -50,9 +53,13 @@ func (m *Machine) available(p *peer) bool {
 }
 
 // suggested hears that a peer would like this registrar to become an element's
-// home. It does when the element has accepted, and not before.
+// home. It does when the element has accepted, and not before, and no more often
+// than homes can change.
 func (m *Machine) suggested(p *peer, e *member) {
 	m.counters.Scope.SuggestionsHeard++
+	if m.now.Sub(e.offeredAt) < crossing {
+		return
+	}
 	e.offeredBy, e.offeredAt = p.id, m.now
 	if !m.inSync() || m.draining || e.watch.waiting {
 		return

@@ -99,6 +99,7 @@ func (m *Machine) tableEntry(t *transfer, h rserpool.Handle, el *rserpool.Elemen
 	home := t.peer
 	if el.Home != home.id {
 		if home = m.addPeer(el.Home); home == nil {
+			m.ignore(t.peer.link(), TooManyPeers, el.Home.String())
 			return
 		}
 	}

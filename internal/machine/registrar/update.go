@@ -41,7 +41,7 @@ func (m *Machine) handleUpdate(p *peer, msg *enrp.HandleUpdate) {
 		}
 		m.overtake(p, msg.Handle, msg.Element.ID)
 		if e := m.member(msg.Handle, msg.Element.ID); e != nil && m.crossed(p, e) {
-			m.tellOf(e, enrp.AddElement)
+			m.insist(e)
 			return
 		}
 		if e := m.learn(p, p, msg.Handle, &msg.Element); e != nil && msg.TakeoverSuggested {
@@ -67,6 +67,15 @@ const crossing = time.Second
 // crossing where the sender does what this registrar has suggested.
 func (m *Machine) crossed(p *peer, e *member) bool {
 	return e.entry.Home() == m.cfg.ID && m.now.Sub(e.published) < crossing && e.suggestedTo != p.id && !m.prevails(p.id)
+}
+
+// insist says again that this registrar is the element's home, once in the time in
+// which updates cross: each time goes to all peers.
+func (m *Machine) insist(e *member) {
+	if m.now.Sub(e.insisted) >= crossing {
+		e.insisted = m.now
+		m.tellOf(e, enrp.AddElement)
+	}
 }
 
 // withdrawn hears from a peer that an element is gone. The home decides; a home

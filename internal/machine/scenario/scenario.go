@@ -27,12 +27,15 @@ type World interface {
 }
 
 // Run runs the scenarios in testdata, each in a world that begin returns.
+func Run(t *testing.T, begin func(t *testing.T) World) { RunFolder(t, "testdata", begin) }
+
+// RunFolder runs the scenarios in a folder, each in a world that begin returns.
 //
 // A scenario is a text file of blocks, with an empty line between them: commands,
 // a line of four dashes, and the transcript of what the machine did. A line that
 // begins with # is a remark.
-func Run(t *testing.T, begin func(t *testing.T) World) {
-	files, err := filepath.Glob("testdata/*.txt")
+func RunFolder(t *testing.T, folder string, begin func(t *testing.T) World) {
+	files, err := filepath.Glob(filepath.Join(folder, "*.txt"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no scenarios: %v", err)
 	}
@@ -83,7 +86,7 @@ func play(t *testing.T, w World, file string) []byte {
 		case !strings.HasPrefix(line, "#"):
 			commands = true
 			if err := w.Do(strings.Fields(line)); err != nil {
-				t.Fatalf("line %d: %s: %v", n, line, err)
+				t.Fatalf("line %d: %s: %v\n%s", n, line, err, w.Transcript())
 			}
 		}
 		out.WriteString(line + "\n")

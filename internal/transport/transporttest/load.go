@@ -82,17 +82,17 @@ func many(t *testing.T, d Doors) {
 	a, b := d.side(t, false), d.side(t, true)
 	defer a.close(t)
 	defer b.close(t)
-	var eps []transport.Endpoint
 	r := NewRecorder()
 	for range n {
 		ep := a.open(t, 0, false, r)
-		eps = append(eps, ep)
 		if _, err := ep.Dial(b.Local()); err != nil {
 			t.Fatal(err)
 		}
 	}
+	var ports []uint16
 	for range n {
 		h := r.Want(t, transport.Up)
+		ports = append(ports, h.Association.Local().Port)
 		send(t, h.Association, text(fmt.Sprint(h.Association.Local().Port)))
 	}
 	seen := map[string]bool{}
@@ -107,10 +107,13 @@ func many(t *testing.T, d Doors) {
 			t.Fatalf("heard %v", h)
 		}
 	}
-	for _, ep := range eps {
-		if !seen[fmt.Sprint(ep.Local().Port)] {
-			t.Errorf("nothing came from port %d", ep.Local().Port)
+	for _, port := range ports {
+		if !seen[fmt.Sprint(port)] {
+			t.Errorf("nothing came from port %d", port)
 		}
+	}
+	if len(seen) != n {
+		t.Errorf("messages came from %d ports; want %d", len(seen), n)
 	}
 }
 

@@ -22,6 +22,15 @@ type Doors struct {
 	Reopen func(t testing.TB, d transport.Door) transport.Door
 	// Nowhere is an address where nobody answers, not even with a refusal.
 	Nowhere transport.Address
+
+	// MaxMessage is the largest message that the doors carry. If zero,
+	// transport.MaxMessage.
+	MaxMessage int
+	// Ephemeral says that who dials has a port for each association, as over TCP,
+	// instead of one for the endpoint. Peers cannot tell then that two associations
+	// have the same other end: one that restarts is lost and is somebody new, and
+	// where both sides dial at once, two associations come of it.
+	Ephemeral bool
 }
 
 // Run runs the suite.

@@ -3,45 +3,12 @@ package udp
 import (
 	"net"
 	"net/netip"
-	"slices"
+
+	"github.com/rspool/rspool/internal/transport/local"
 )
 
-// addresses returns where the door is reached: the address that it listens on,
-// or those of the machine's interfaces, without loopback and link-local ones
-// unless there are no others. IPv4 comes first.
-func (d *Door) addresses() []netip.Addr {
-	if !d.listen.IsUnspecified() {
-		return []netip.Addr{d.listen}
-	}
-	var usable, rest []netip.Addr
-	all, err := net.InterfaceAddrs()
-	if err != nil {
-		all = nil
-	}
-	for _, a := range all {
-		n, ok := a.(*net.IPNet)
-		if !ok {
-			continue
-		}
-		ip, ok := netip.AddrFromSlice(n.IP)
-		ip = ip.Unmap()
-		switch {
-		case !ok || !d.carries(ip) || ip.IsLinkLocalUnicast():
-		case ip.IsLoopback():
-			rest = append(rest, ip)
-		default:
-			usable = append(usable, ip)
-		}
-	}
-	if usable == nil {
-		usable = rest
-	}
-	if usable == nil {
-		return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1})}
-	}
-	slices.SortStableFunc(usable, func(a, b netip.Addr) int { return a.BitLen() - b.BitLen() })
-	return usable
-}
+// addresses returns where the door is reached.
+func (d *Door) addresses() []netip.Addr { return local.Addresses(d.listen, d.carries) }
 
 // towards returns the local address that packets to a peer come from.
 func (d *Door) towards(ip netip.Addr) netip.Addr {

@@ -1,0 +1,232 @@
+//go:build !386
+
+package kernel
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/rspool/rspool/internal/transport"
+)
+
+// The associations of a one-to-many socket share its buffers: what a peer does
+// not acknowledge takes the room of all, and a message whose handler is slow
+// stands before those of others. An association that takes more than its part is
+// peeled off: the kernel moves it, with what is under way in both directions, to
+// a socket of its own (RFC 6458, Section 9.2).
+
+const (
+	// share is how many bytes of the endpoint's send buffer an association may
+	// take.
+	share = 64 << 10
+	// piece is about what a chunk holds, and overhead what the kernel accounts
+	// for beside its data.
+	piece, overhead = 1400, 1024
+	// relief is the least time between two looks at who fills the buffer.
+	relief = 10 * time.Millisecond
+)
+
+// account notes that the kernel has taken a message. When the association's part
+// of the buffer seems full, it asks how much of it is really not acknowledged
+// yet. Caller holds mu.
+func (a *association) account(size int) {
+	if a.socket != a.e.socket {
+		return
+	}
+	n := (size + piece - 1) / piece
+	a.pieces += n
+	a.used += size + n*overhead
+	if a.used <= share || a.leaving {
+		return
+	}
+	a.measure()
+	if a.used > share/2 {
+		a.leaving = true
+		go a.e.peel(a)
+	}
+}
+
+// measure corrects used by what the kernel says. Caller holds mu.
+func (a *association) measure() {
+	if a.pieces == 0 {
+		return
+	}
+	_ = a.socket.raw.Control(func(fd uintptr) {
+		if left, err := chunks(int(fd), a.number); err == nil {
+			left = min(left, a.pieces)
+			a.used, a.pieces = a.used*left/a.pieces, left
+		}
+	})
+}
+
+// relieve is called where the endpoint's send buffer is full: the association
+// that takes most of it has to leave.
+func (e *endpoint) relieve() {
+	now := time.Now()
+	if now.Sub(e.relieved) < relief {
+		return
+	}
+	if now.Sub(e.relieved) > 10*relief {
+		e.full = now
+	}
+	e.relieved = now
+	type part struct {
+		a    *association
+		used int
+	}
+	var parts []part
+	for _, a := range e.all() {
+		a.mu.Lock()
+		if a.socket == e.socket && !a.leaving && a.used > 0 {
+			a.measure()
+			parts = append(parts, part{a, a.used})
+		}
+		a.mu.Unlock()
+	}
+	if len(parts) == 0 {
+		return
+	}
+	most := slices.MaxFunc(parts, func(x, y part) int { return cmp.Compare(x.used, y.used) })
+	if most.used < share/8 && now.Sub(e.full) < time.Second {
+		return // many that send little: the room comes back
+	}
+	most.a.mu.Lock()
+	most.a.leaving = true
+	most.a.mu.Unlock()
+	e.peel(most.a)
+}
+
+// peel gives an association a socket of its own. One that cannot get it is
+// aborted: it would starve the others.
+func (e *endpoint) peel(a *association) {
+	e.reading.Lock()
+	defer e.reading.Unlock()
+	if e.reader == nil {
+		return
+	}
+	for i := e.next; e.batch != nil && i < e.batch.n; i++ {
+		if s, ok := e.batch.at(i); ok && s.association() == a.number {
+			e.slow = append(e.slow, a) // what was read before comes first
+			return
+		}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.state != established && a.state != closing || a.socket != e.socket {
+		return
+	}
+	var own int
+	var err error
+	if cerr := e.socket.raw.Control(func(fd uintptr) { own, err = peelOff(int(fd), a.number) }); cerr != nil {
+		return
+	}
+	if err == nil {
+		setBuffers(own, 2*e.d.cfg.ReceiveWindow, 2*e.d.cfg.SendBuffer)
+		err = e.settle(a, own)
+	}
+	if err != nil && !errors.Is(err, unix.EINVAL) { // else its end is about to be heard
+		a.abort("too slow")
+		a.inbox, a.held = nil, 0
+		a.end(transport.Lost, fmt.Errorf("aborted by this side: it is too slow, and has no socket of its own: %w", err))
+	}
+}
+
+// settle lets an association that was peeled off go on. Caller holds reading and
+// mu.
+func (e *endpoint) settle(a *association, fd int) error {
+	s, err := newSocket(fd)
+	if err != nil {
+		return err
+	}
+	a.socket, a.used, a.pieces = s, 0, 0
+	if len(a.queue) > 0 {
+		s.await(a)
+	}
+	e.readers.Add(1)
+	go a.read(s)
+	return nil
+}
+
+// read reads an association's own socket. It never reads ahead of the handler, so
+// that the peer finds its window full.
+func (a *association) read(s *socket) {
+	defer a.e.readers.Done()
+	cut := false
+	for {
+		a.mu.Lock()
+		for a.busy {
+			a.free.Wait()
+		}
+		a.mu.Unlock()
+		var b *batch
+		var err error
+		cerr := s.raw.Read(func(fd uintptr) bool {
+			b = batches.Get().(*batch)
+			if err = b.receive(fd); err != nil {
+				batches.Put(b)
+			}
+			return !errors.Is(err, unix.EAGAIN)
+		})
+		if cerr != nil {
+			return
+		}
+		if err != nil {
+			a.broken(err)
+			return
+		}
+		for i := range b.n {
+			if !a.take(b, i, &cut) {
+				a.broken(errors.New("the socket is at its end"))
+				return
+			}
+		}
+		batches.Put(b)
+	}
+}
+
+// take hands over one slot of the association's own socket, and reports whether
+// there may be more.
+func (a *association) take(b *batch, i int, cut *bool) bool {
+	s, ok := b.at(i)
+	rest := *cut
+	*cut = s.notification && !s.whole
+	if s.eof {
+		return false
+	}
+	n, err := notification{}, error(nil)
+	if s.notification {
+		if rest {
+			return true
+		}
+		n, err = parseNotification(s.data)
+	}
+	if !ok || err != nil {
+		a.e.d.stats.malformed.Add(1)
+		return true
+	}
+	a.mu.Lock()
+	var it item
+	var mine bool
+	if s.notification {
+		it, mine = a.notified(&n)
+	} else {
+		it, mine = a.arrived(&s)
+	}
+	a.mu.Unlock()
+	if mine {
+		a.run(it)
+	}
+	return true
+}
+
+// broken ends an association whose socket has failed without a word.
+func (a *association) broken(err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.end(transport.Lost, fmt.Errorf("association is lost: %w", err))
+}
