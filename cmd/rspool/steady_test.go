@@ -25,10 +25,14 @@ func TestSteadyScopeIsNotSynchronised(t *testing.T) {
 		s.start()
 	}
 	const each = 100
-	s.register((*steadyElements+each-1)/each, each)
-	s.eventually("all elements everywhere", func() error { return s.complete(s.registrars...) })
-
 	began := time.Now()
+	s.register((*steadyElements+each-1)/each, each)
+	registered := time.Since(began)
+	s.eventually("all elements everywhere", func() error { return s.complete(s.registrars...) })
+	t.Logf("%d elements are registered, one after the other, after %v, and known to both registrars after %v",
+		s.elements, registered.Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
+
+	began = time.Now()
 	s.start()
 	joined := time.Since(began)
 	if err := s.complete(s.registrars...); err != nil {
@@ -39,6 +43,11 @@ func TestSteadyScopeIsNotSynchronised(t *testing.T) {
 		t.Errorf("that is more than %v", joinLimit)
 	}
 
+	s.register((*steadyElements/10+each-1)/each, each) // so that all three are homes
+	s.eventually("all elements everywhere", func() error { return s.complete(s.registrars...) })
+	for _, r := range s.registrars {
+		t.Logf("%s is the home of %d elements", r.process.name, s.statusOf(r).OwnedCount)
+	}
 	before := s.audits()
 	for end := time.Now().Add(*steady); time.Now().Before(end); {
 		time.Sleep(min(30*time.Second, time.Until(end)))
