@@ -52,6 +52,7 @@ func TestStatusTellsWhatElementsAndUsersDid(t *testing.T) {
 			RegistrarAddress: w.registrar.Address(3863).String(),
 			RegistrarID:      got.RegistrarID,
 			Sessions:         1,
+			Used:             []rserpool.ElementID{other.ln.ID()},
 			Counters: status.HostCounters{
 				Registrations:  status.Counts{"accepted": 0, "refused": 0, "unanswered": 0},
 				Hunts:          status.Counts{"succeeded": 1, "failed": 0},

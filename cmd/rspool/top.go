@@ -26,7 +26,7 @@ their shares of the selections, and rates. Where the output is no terminal, or
 with -o json, it writes one snapshot and ends.
 
 With --csp it shows what registrars, elements and users report to it by the Component
-Status Protocol: those of rspool that have a csp block or --csp-server, and those of
+Status Protocol: those of rspool with a csp block in their configuration, and those of
 other implementations. One snapshot is then what is heard within --interval.`,
 		Example: "  rspool top\n  rspool top --telemetry 127.0.0.1:9100 --interval 500ms\n  rspool top --once --pool 'Echo*'\n  rspool top --csp :2960",
 		Args:    arguments(),
