@@ -55,7 +55,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv(asCommand, "1")
 			env.Setenv("RUNTIME_DIRECTORY", env.WorkDir+"/run") // for sockets
 			env.Setenv("FREE_UDP", freeUDP(t))
-			env.Setenv("GORACE", "atexit_sleep_ms=0")           // not a second for each process
+			env.Setenv("GORACE", "atexit_sleep_ms=0") // not a second for each process
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
