@@ -23,6 +23,7 @@ type elementFlags struct {
 	port      int
 	element   config.Element // id, policy and values, as far as flags give them
 	telemetry string
+	csp       cspFlags
 	readyFile string
 }
 
@@ -41,6 +42,7 @@ func (f *elementFlags) add(flags *pflag.FlagSet, handle rserpool.Handle) {
 	flags.Var(shareFlag(&p.LoadDPF), "load-dpf", "load added with each millisecond of distance")
 	flags.Uint32Var(&p.Distance, "distance", 0, "distance in milliseconds")
 	flags.StringVar(&f.telemetry, "telemetry", "", "`ADDRESS` for metrics, health and status, as HOST:PORT")
+	f.csp.add(flags)
 	flags.StringVar(&f.readyFile, "ready-file", "", "`FILE` that receives a line of JSON once the element is registered")
 }
 
@@ -77,6 +79,9 @@ func (f *elementFlags) apply(flags *pflag.FlagSet, e *config.Element) error {
 		}
 		if !slices.Contains(carried, field) {
 			return fmt.Errorf("policy %s does not carry a %s: leave --%s out, or choose another --policy", e.Policy.Type, field, name)
+		}
+		if field == rserpool.FieldWeight && f.element.Policy.Weight == 0 {
+			return fmt.Errorf("--weight 0: want 1 or more; an element that is to serve nobody leaves its pool")
 		}
 		e.Policy.SetValue(field, f.element.Policy.Value(field))
 	}

@@ -1,13 +1,17 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"text/tabwriter"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 
@@ -32,9 +36,14 @@ func (a *app) print(v any, text func(w io.Writer) error) error {
 
 // printJSON writes v and a line feed. Streams of results are one object a line.
 func (a *app) printJSON(v any) error {
-	enc := json.NewEncoder(a.stdout)
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
 	enc.SetEscapeHTML(false)
-	return enc.Encode(v)
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	_, err := a.stdout.Write(inSeconds(text.Bytes()))
+	return err
 }
 
 // remark tells a person something that is no result. With -o json it is silent.
@@ -72,10 +81,27 @@ func (a *app) printError(err error) {
 		}
 		_ = files.WriteText(a.stderr, uint(columns), isTerminal)
 	case isFar && far.Text != "":
-		fmt.Fprint(a.stderr, far.Text)
+		fmt.Fprint(a.stderr, escaped(far.Text))
 	default:
-		fmt.Fprintf(a.stderr, "rspool: %v\n", err)
+		fmt.Fprintf(a.stderr, "rspool: %s\n", escaped(err.Error()))
 	}
+}
+
+// escaped replaces what could move the cursor or change colours by what Go writes
+// for it: some of the text may come from a peer or a file. Lines stay lines.
+func escaped(s string) string {
+	var b strings.Builder
+	for len(s) > 0 {
+		r, n := utf8.DecodeRuneInString(s)
+		if r == '\n' || r == '\t' || unicode.IsPrint(r) && !(r == utf8.RuneError && n == 1) {
+			b.WriteString(s[:n])
+		} else {
+			quoted := strconv.Quote(s[:n])
+			b.WriteString(quoted[1 : len(quoted)-1])
+		}
+		s = s[n:]
+	}
+	return b.String()
 }
 
 // table writes rows in columns, the first row being the headings.
