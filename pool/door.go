@@ -1,26 +1,20 @@
 package pool
 
 import (
-	"fmt"
-	"net/netip"
+	"slices"
+	"strings"
 
 	"github.com/rspool/rspool/internal/transport"
-	"github.com/rspool/rspool/internal/transport/udp"
+	"github.com/rspool/rspool/internal/transport/sctp"
 )
 
-// openDoor opens the udp door that the configuration describes.
+// openDoor opens the SCTP that the configuration describes.
 func openDoor(c *HostConfig) (transport.Door, error) {
-	u := udp.Config{
-		UDPPort:           c.UDPPort,
+	return sctp.Open(sctp.Config{
+		Mode: c.Mode, Listen: c.Listen, UDPPort: c.UDPPort,
+		WantUDP: c.UDPPort != 0 ||
+			slices.ContainsFunc(c.Registrars, func(address string) bool { return strings.Contains(address, "@") }),
 		HeartbeatInterval: c.HeartbeatInterval,
-		MaxRetrans:        c.HeartbeatRetries,
-	}
-	if c.Listen != "" {
-		ip, err := netip.ParseAddr(c.Listen)
-		if err != nil {
-			return nil, fmt.Errorf("listen address %q: want an IP address, as in 192.0.2.1", c.Listen)
-		}
-		u.Listen = ip
-	}
-	return udp.Open(u)
+		HeartbeatRetries:  c.HeartbeatRetries,
+	})
 }

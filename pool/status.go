@@ -12,6 +12,7 @@ import (
 	"github.com/rspool/rspool/internal/asap"
 	"github.com/rspool/rspool/internal/machine/user"
 	"github.com/rspool/rspool/internal/status"
+	"github.com/rspool/rspool/internal/transport/sctp"
 )
 
 // tally counts what a host has done. It needs no lock.
@@ -130,7 +131,7 @@ func (h *Host) Status(q status.Query) status.Snapshot {
 			Version:   status.Version(),
 			Started:   h.started,
 			Uptime:    time.Since(h.started).Seconds(),
-			Transport: status.TransportOf(h.door.Stats()),
+			Transport: status.TransportOf(sctp.Describe(h.door), h.door.Stats()),
 		},
 		Counters: h.tally.counters(),
 	}

@@ -49,7 +49,7 @@ func (r *Registrar) snapshot(q status.Query) *status.Registrar {
 			Started:   r.started,
 			Uptime:    time.Since(r.started).Seconds(),
 			Ready:     r.Ready() == nil,
-			Transport: status.TransportOf(r.door.Stats()),
+			Transport: status.TransportOf(r.SCTP(), r.door.Stats()),
 		},
 		ID:          r.id,
 		Dialect:     r.dialect.String(),

@@ -58,7 +58,11 @@ func writeRegistrar(w io.Writer, r *status.Registrar, now time.Time) error {
 		state = "not ready"
 	}
 	fmt.Fprintf(w, "registrar %s, %s, up %s, %s dialect\n", r.ID, state, rough(r.Uptime), printable(r.Dialect))
-	fmt.Fprintf(w, "asap %s, enrp %s\n", orNone(r.ASAPAddress), orNone(r.ENRPAddress))
+	fmt.Fprintf(w, "asap %s, enrp %s", orNone(r.ASAPAddress), orNone(r.ENRPAddress))
+	if r.Transport.SCTP != "" {
+		fmt.Fprintf(w, ", transport %s", printable(r.Transport.SCTP))
+	}
+	fmt.Fprintln(w)
 	fmt.Fprintf(w, "%s, %s (%d its own, checksum 0x%04x), %s, %s\n",
 		count(r.PoolCount, "pool"), count(r.ElementCount, "element"), r.OwnedCount, r.Checksum,
 		count(r.AssociationCount, "association"), count(r.Announcing, "other registrar"))

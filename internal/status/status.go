@@ -51,7 +51,8 @@ func Version() string {
 
 // Transport counts what went through the process's door since it opened.
 type Transport struct {
-	Associations      int    `json:"associations"` // up now
+	SCTP              string `json:"sctp,omitempty"` // whose: "kernel", "udp" or "both"
+	Associations      int    `json:"associations"`   // up now
 	PacketsReceived   uint64 `json:"packets_received"`
 	PacketsSent       uint64 `json:"packets_sent"`
 	Malformed         uint64 `json:"packets_malformed"`
@@ -65,8 +66,9 @@ type Transport struct {
 }
 
 // TransportOf returns the counters of a door in the form of a snapshot.
-func TransportOf(s transport.Stats) Transport {
+func TransportOf(sctp string, s transport.Stats) Transport {
 	return Transport{
+		SCTP:         sctp,
 		Associations: s.Associations, PacketsReceived: s.PacketsIn, PacketsSent: s.PacketsOut,
 		Malformed: s.Malformed, OutOfTheBlue: s.OutOfTheBlue, BadCookies: s.BadCookies,
 		Inits: s.Inits, Lost: s.Lost, Backpressure: s.Backpressure,
