@@ -8,7 +8,7 @@ SEED          ?= 1
 LINT_VERSION  := v2.15.0
 LINT          := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
 
-.PHONY: all build check test race lint tidy bench bench-ratio fuzz simulate lab clean
+.PHONY: all build check test race lint tidy bench bench-ratio fuzz load simulate lab clean
 
 all: build
 
@@ -36,6 +36,9 @@ bench: ## the figures that the project claims; BENCH=pattern selects, BENCHTIME 
 
 fuzz: ## every fuzz target for FUZZTIME each
 	@./test/fuzz/run '$(FUZZTIME)'
+
+load: ## policies reloaded, plugins killed and frozen, with 1,000 elements over UDP; prints figures
+	$(GO) test ./internal/daemon -count=1 -v -run UnderLoad
 
 simulate: ## SEEDS worlds on virtual time, with faults, from seed SEED on
 	GOGC=400 $(GO) test ./internal/simulate -count=1 -v -timeout 1h -run TestInvariants -seeds $(SEEDS) -seed $(SEED)

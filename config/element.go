@@ -20,8 +20,9 @@ func (e *Element) block() block {
 			{name: "id", example: `"0x00000017"`, doc: "Identifies the element in its pool. If absent, a random one is drawn.", value: identifier(&e.ID)},
 		}, e.policyFields(), []field{
 			{name: "tags", example: `{ site = "small", watts = 90 }`, doc: "What the element says of itself beyond that, for policies to go by: strings, numbers or truth values by name.", value: tags(&e.Tags)},
-			{name: "port", def: `"any"`, doc: "The SCTP port of the service, or \"any\" for a free one.", value: port(&e.Port, 0)},
-			{name: "data_only", def: "false", doc: "Registers a transport without control channel: no cookies, no business cards.", value: boolean(&e.DataOnly)},
+			{name: "protocol", def: `"sctp"`, doc: "What users reach the service by: sctp, or tcp for those behind firewalls.", value: serviceProtocol(&e.Protocol)},
+			{name: "port", def: `"any"`, doc: "The SCTP or TCP port of the service, or \"any\" for a free one.", value: port(&e.Port, 0)},
+			{name: "data_only", def: "false", doc: "Registers a transport without control channel: no cookies, no business cards. Over TCP, the service is a plain byte stream then.", value: boolean(&e.DataOnly)},
 			{name: "life", example: `"90s"`, doc: "Registration life asked for. If absent, three times reregister, or 15m in the RFC dialect.", value: duration(&e.Life, time.Second, 365*day)},
 			{name: "reregister", example: `"30s"`, doc: "T4-reregistration. If absent, the smaller of 10m and life less 20s, and at least a third of life; 30s where life is absent too.", value: duration(&e.Reregister, 10*time.Millisecond, 365*day)},
 			{name: "register_timeout", def: `"30s"`, doc: "T2-registration: how long a registrar may take to answer a registration.", value: duration(&e.RegisterTimeout, shortest, longest)},
@@ -33,6 +34,20 @@ func (e *Element) block() block {
 		blocks: hostBlocks(h),
 		check:  e.check,
 	}
+}
+
+// serviceProtocol is what users reach a service by.
+func serviceProtocol(p *rserpool.Protocol) value {
+	words := map[string]rserpool.Protocol{"sctp": rserpool.SCTP, "tcp": rserpool.TCP}
+	return parsed("protocol", p,
+		func(s string) (rserpool.Protocol, error) {
+			if v, ok := words[s]; ok {
+				return v, nil
+			}
+			names := []string{"sctp", "tcp"}
+			return 0, fmt.Errorf("%s is not one of %s%s", quote(s), quoteAll(names), didYouMean(s, names))
+		},
+		rserpool.Protocol.String)
 }
 
 // policyFields are the policy that the element registers and its own values.

@@ -17,7 +17,7 @@ func hostFields(h *pool.HostConfig) []field {
 		request = `"15s"`
 	}
 	return []field{
-		{name: "registrars", example: `["127.0.0.1:3863"]`, doc: "Registrars, tried in this order, as IP:PORT or IP:PORT@UDPPORT. If absent, announcements are listened for.",
+		{name: "registrars", example: `["127.0.0.1:3863"]`, doc: "Registrars, tried in this order, as IP:PORT or IP:PORT@UDPPORT, or tcp://IP:PORT or tls://IP:PORT. If absent, announcements are listened for.",
 			value: list("list of addresses", 100, &h.Registrars, parseRegistrar)},
 		dialectField(&h.Dialect),
 		{name: "max_handle_length", def: "32", doc: "Longest pool handle, in bytes. Deployed peers abort on more than 32.", value: size(&h.MaxHandleLength, 1, rserpool.MaxHandleLen)},
@@ -28,6 +28,18 @@ func hostFields(h *pool.HostConfig) []field {
 
 func hostBlocks(h *pool.HostConfig) []block {
 	return []block{
+		{
+			name: "tls",
+			doc:  "What is shown to registrars that are given as tls://HOST:PORT. The files are in PEM, and are read again when they change.",
+			fields: append(certificateFields(&h.TLS.CertFile, &h.TLS.KeyFile, &h.TLS.CAFile),
+				field{name: "server_name", example: `"registrar.example.org"`, doc: "What the registrar's certificate must be issued for. If absent, the name or IP address by which it is given.", value: name(&h.TLS.ServerName)}),
+			check: func() (string, string) {
+				if h.TLS != (pool.TLSConfig{}) {
+					return certificateMissing(h.TLS.CertFile, h.TLS.KeyFile, h.TLS.CAFile)
+				}
+				return "", ""
+			},
+		},
 		{
 			name: "transport",
 			doc:  "The process's own end of associations.",
@@ -75,5 +87,27 @@ func parseRegistrar(s string) (string, error) {
 	if a.Port == 0 {
 		return "", fmt.Errorf("address %s: the port is 0; registrars usually have 3863", quote(s))
 	}
+	if a.Via == transport.Stream {
+		return "", fmt.Errorf("address %s: registrars do not speak in byte streams; write tcp:// instead", quote(s))
+	}
 	return a.String(), nil
+}
+
+// certificateFields are the files of one side of TLS.
+func certificateFields(cert, key, ca *string) []field {
+	return []field{
+		{name: "cert", example: `"/etc/rspool/own.pem"`, doc: "The own certificate, with those between it and the authority's behind it. If absent, there is no TLS.", value: name(cert)},
+		{name: "key", example: `"/etc/rspool/own.key"`, doc: "Its private key. If absent, there is no TLS.", value: name(key)},
+		{name: "ca", example: `"/etc/rspool/ca.pem"`, doc: "The certificates of the authorities that sign those of the other side. If absent, there is no TLS.", value: name(ca)},
+	}
+}
+
+// certificateMissing complains of a file that is not named.
+func certificateMissing(cert, key, ca string) (name, problem string) {
+	for _, f := range []struct{ name, file string }{{"cert", cert}, {"key", key}, {"ca", ca}} {
+		if f.file == "" {
+			return f.name, "TLS needs the files cert, key and ca. Set " + f.name + "."
+		}
+	}
+	return "", ""
 }

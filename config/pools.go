@@ -34,6 +34,7 @@ func poolBlock(p *registrar.PoolConfig, known *references) block {
 			{name: "max_items", example: "3", doc: "Elements in an answer where the user asks for no number. If absent, the registrar's.", value: integer(&p.MaxItems, 1, 1000)},
 			{name: "max_increment", example: "1", doc: "Leading elements of an answer that count as selected. If absent, the registrar's.", value: integer(&p.MaxIncrement, 1, 1000)},
 			{name: "max_elements", example: "1000", doc: "Elements of one pool. If absent, the registrar's max_pool_elements.", value: integer(&p.MaxElements, 1, 10_000_000)},
+			{name: "allow", example: `["*.echo.example.org"]`, doc: "Who may register elements: patterns, with * and ?, of names in the certificates shown over TLS. Whoever came without a certificate may not. If absent, everybody may.", value: list("list of patterns", 100, &p.Allow, allowed)},
 			{name: "tags", example: `{ "192.0.2.0/24" = { site = "small" } }`, doc: "What policies are told of elements, by their addresses: strings, numbers or truth values by name. Longer prefixes win, and all win over what elements say themselves. If absent, elements have the tags that they bring.", value: prefixed(&p.Tags, tagsOf, ctyOfTags)},
 			{name: "attributes", example: `{ "198.51.100.0/24" = { region = "eu" } }`, doc: "What policies are told of requests, by the users' addresses: strings by name. If absent, requests have the attributes that they bring.", value: prefixed(&p.Requests, textsOf, ctyOfTexts)},
 		},
@@ -75,6 +76,14 @@ func poolBlock(p *registrar.PoolConfig, known *references) block {
 			return "", ""
 		},
 	})
+}
+
+// allowed is a pattern of names in certificates.
+func allowed(s string) (string, error) {
+	if s == "" || len(s) > maxPattern {
+		return "", fmt.Errorf("%s has %d bytes; a pattern has 1 to %d", quote(s), len(s), maxPattern)
+	}
+	return s, nil
 }
 
 // whenNone is what becomes of a request for which nobody is eligible.

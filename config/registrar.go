@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	rserpool "github.com/rspool/rspool"
@@ -29,6 +30,28 @@ func (r *Registrar) block() block {
 					{name: "udp_port", def: "9899", doc: "The UDP port that encapsulates SCTP, or \"any\" for a free one.", value: port(&r.UDPPort, -1)},
 					{name: "heartbeat_interval", def: `"5s"`, doc: "How long a peer may be silent before it is asked whether it lives.", value: duration(&r.HeartbeatInterval, shortest, longest)},
 					{name: "heartbeat_retries", def: "3", doc: "How often it is asked again before it is given up.", value: integer(&r.HeartbeatRetries, 1, 1000)},
+				},
+			},
+			{
+				name: "tcp",
+				doc:  "Elements and users behind firewalls that let TCP pass alone.",
+				fields: []field{
+					{name: "enabled", def: "false", doc: "Whether they are let in.", value: boolean(&r.TCP.Enabled)},
+					{name: "port", def: "3863", doc: "The TCP port, or \"any\" for a free one.", value: port(&r.TCP.Port, -1)},
+				},
+			},
+			{
+				name: "tls",
+				doc:  "The same over TLS 1.3, where both sides show a certificate. The files are in PEM, and are read again when they change.",
+				fields: slices.Concat([]field{
+					{name: "enabled", def: "false", doc: "Whether they are let in.", value: boolean(&r.TLS.Enabled)},
+					{name: "port", def: "3864", doc: "The TCP port, or \"any\" for a free one.", value: port(&r.TLS.Port, -1)},
+				}, certificateFields(&r.TLS.CertFile, &r.TLS.KeyFile, &r.TLS.CAFile)),
+				check: func() (string, string) {
+					if r.TLS.Enabled {
+						return certificateMissing(r.TLS.CertFile, r.TLS.KeyFile, r.TLS.CAFile)
+					}
+					return "", ""
 				},
 			},
 			r.asapBlock(),

@@ -19,47 +19,63 @@ func Starter() []byte {
 `)
 	c := Default()
 	for _, t := range c.blocks() {
-		writeStarter(&b, &t, "")
+		writeStarter(&b, &t)
 		b.WriteByte('\n')
 	}
 	series := c.series()
 	for i, t := range series {
 		if i < len(series)-1 {
-			writeStarter(&b, &t, "# ") // these would not be good as they are
+			writeDormant(&b, &t) // these would not be good as they are
 			b.WriteByte('\n')
 		} else {
-			writeStarter(&b, &t, "") // the pools
+			writeStarter(&b, &t) // the pools
 		}
 	}
 	return hclwrite.Format(b.Bytes())
 }
 
-// writeStarter writes a block of which each line begins with prefix.
-func writeStarter(b *bytes.Buffer, t *block, prefix string) {
+// writeDormant writes a block as a comment: without the first "# " of each line it is a
+// block like the others. What such a block must have is not commented in it.
+func writeDormant(b *bytes.Buffer, t *block) {
+	var inner bytes.Buffer
+	writeStarter(&inner, t)
+	text := string(hclwrite.Format(inner.Bytes()))
+	doc, rest, _ := strings.Cut(text, "\n"+t.name+" ")
+	b.WriteString(doc + "\n")
+	for line := range strings.Lines(t.name + " " + rest) {
+		b.WriteString(strings.TrimRight("# "+line, " \n") + "\n")
+	}
+}
+
+// writeStarter writes a block of which nothing is set, but for what it must have.
+func writeStarter(b *bytes.Buffer, t *block) {
 	writeComment(b, t.doc)
-	b.WriteString(prefix + t.name)
+	b.WriteString(t.name)
 	for _, l := range t.sample {
 		fmt.Fprintf(b, " %q", l)
 	}
 	b.WriteString(" {\n")
 	for i, f := range t.fields {
 		if i > 0 {
-			b.WriteString(strings.TrimSpace(prefix) + "\n")
+			b.WriteByte('\n')
 		}
 		writeComment(b, f.doc)
 		v := f.def
 		if v == "" {
 			v = f.example
 		}
-		fmt.Fprintf(b, "# %s = %s\n", f.name, v)
+		if !strings.Contains(f.doc, "may not be absent") {
+			b.WriteString("# ")
+		}
+		fmt.Fprintf(b, "%s = %s\n", f.name, v)
 	}
 	for i := range t.blocks {
 		if len(t.fields) > 0 || i > 0 {
-			b.WriteString(strings.TrimSpace(prefix) + "\n")
+			b.WriteByte('\n')
 		}
-		writeStarter(b, &t.blocks[i], prefix)
+		writeStarter(b, &t.blocks[i])
 	}
-	b.WriteString(prefix + "}\n")
+	b.WriteString("}\n")
 }
 
 // writeComment wraps a sentence at 76 columns.

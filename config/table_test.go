@@ -88,7 +88,7 @@ func TestStartingFile(t *testing.T) {
 		var uncommented []string
 		for _, l := range strings.Split(string(starter), "\n") {
 			if name, _, ok := strings.Cut(strings.TrimSpace(l), " = "); ok && strings.HasPrefix(name, "# ") {
-				uncommented = append(uncommented, strings.TrimSpace(strings.TrimPrefix(name, "# ")))
+				uncommented = append(uncommented, strings.Trim(name, "# "))
 			}
 		}
 		var want []string

@@ -29,6 +29,8 @@ type analysis struct {
 	// drawn says that the file asked for random numbers when it was loaded, so
 	// that its variables differ from pool to pool.
 	drawn bool
+	// unset is what is wrong with a variable that nothing sets.
+	unset *Error
 }
 
 func analyse(stmts []ast.Stmt, config map[string]any) *analysis {

@@ -30,6 +30,7 @@ func TestLoadErrors(t *testing.T) {
 		{"a variable of an inner block", "do local x = 1 end\nreturn { key = function(load) return x end }", "p.lua:2: the variable x is set nowhere. Declare it with local, or make it a parameter if it is an input."},
 		{"a library that is not there", "local t = os.time()\nreturn {}", "p.lua:1: scripts have no os: what needs files, the network or the clock belongs into a plugin; the time is in the inputs now, hour, minute and weekday"},
 		{"a module", "local m = require('m')\nreturn {}", "p.lua:1: scripts have no require: a policy is one file; what varies belongs into the config block"},
+		{"a misspelt input that is used", "return {\n  key = function(laod)\n    return laod + load\n  end,\n}", "p.lua:2: key has the parameter laod, which is no input. Did you mean \"load\"?"},
 		{"a tag that is not declared", "return { key = function(colour) return 1 end }", "p.lua:1: key has the parameter colour, which is no input. A tag must be named in inputs = { \"colour\" }."},
 		{"an input of another function", "return { key = function(user_address) return 1 end }",
 			"p.lua:1: key can not have the parameter user_address: it may have id, load, degradation, weight, priority, distance, weight_dpf, load_dpf, address, transport, selections, selections_total, failures, last_failure, pool_size, pool_load, now, since_selected, hour, minute, weekday, data"},

@@ -9,6 +9,7 @@
 package lua
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -111,9 +112,9 @@ func Load(name, text string, o Options) (*Program, error) {
 	random := rand.New(rand.NewPCG(0, 0))
 	s, e := newState(p, o.Config, random, nil, nil)
 	if e != nil {
-		return nil, e
+		return nil, cmp.Or(p.analysis.unset, e) // the cause, rather than what it led to
 	}
-	if e := p.read(s.policy); e != nil {
+	if e := cmp.Or(p.read(s.policy), p.analysis.unset); e != nil {
 		return nil, e
 	}
 	p.analysis.drawn, p.analysis.shown = s.meter.host.drawn, join(elementInputs, p.tags)
@@ -138,9 +139,6 @@ func (p *Program) compile() (e *Error) {
 	if err != nil {
 		return p.source.convert(err)
 	}
-	if e := p.unset(written); e != nil {
-		return e
-	}
 	p.proto, err = vm.Compile(guarded(stmts), p.source.file)
 	if err != nil {
 		return p.source.convert(err)
@@ -150,6 +148,7 @@ func (p *Program) compile() (e *Error) {
 	}
 	p.analysis = analyse(written, p.options.Config)
 	p.analysis.pair(written, p.proto.FunctionPrototypes[0])
+	p.analysis.unset = p.unset(written)
 	return nil
 }
 

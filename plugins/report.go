@@ -51,9 +51,9 @@ func (r *Report) WriteTo(w io.Writer) (int64, error) {
 	policy := ""
 	for _, c := range r.Checks {
 		counts[c.Verdict]++
-		switch {
-		case c.Policy == policy:
-		case c.Policy == "":
+		switch c.Policy {
+		case policy:
+		case "":
 			b.WriteString("\nthe plugin as a whole\n")
 		default:
 			fmt.Fprintf(&b, "\npolicy %s\n", c.Policy)

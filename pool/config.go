@@ -14,8 +14,9 @@ import (
 // announcements.
 type HostConfig struct {
 	// Registrars are tried in this order, as HOST:PORT or HOST:PORT@UDPPORT
-	// (the UDP port where SCTP is encapsulated, if not 9899). If empty,
-	// announcements are listened for.
+	// (the UDP port where SCTP is encapsulated, if not 9899), or over TCP and
+	// TLS as tcp://HOST:PORT and tls://HOST:PORT. If empty, announcements are
+	// listened for.
 	Registrars []string
 	// Dialect decides where RFCs and deployed peers differ. If zero, Deployed.
 	Dialect rserpool.Dialect
@@ -38,6 +39,8 @@ type HostConfig struct {
 	// 5 s and 3. They apply to the door that is opened here.
 	HeartbeatInterval time.Duration
 	HeartbeatRetries  int
+	// TLS is what is shown to registrars that are given as tls://HOST:PORT.
+	TLS TLSConfig
 	// Log receives what an operator should know. If nil, slog.Default().
 	Log *slog.Logger
 	// MaxHandleLength is the longest pool handle accepted, in bytes. If zero, 32.
@@ -64,6 +67,18 @@ type HostConfig struct {
 	AnnounceTimeout time.Duration
 }
 
+// TLSConfig says who a host is, and who is trusted. The files are in PEM, and are
+// read again when they change.
+type TLSConfig struct {
+	// CertFile has the host's certificate, with those between it and the
+	// authority's behind it, KeyFile its private key, and CAFile the certificates
+	// of the authorities that sign those of registrars.
+	CertFile, KeyFile, CAFile string
+	// ServerName is what a registrar's certificate must be issued for. If empty,
+	// the name or IP address by which the registrar is given.
+	ServerName string
+}
+
 // ElementConfig describes an element (RFC 5352, Section 3.1).
 type ElementConfig struct {
 	// Host is the process's door. If nil, Listen makes one of HostConfig and
@@ -80,7 +95,12 @@ type ElementConfig struct {
 	// written for this module: each a string, a float64 or a bool. Other peers skip
 	// them. See rserpool.Tags.Check for their bounds.
 	Tags rserpool.Tags
-	// Port is the SCTP port of the service. If zero, any free port.
+	// Protocol is SCTP or TCP, of which the latter is for users behind firewalls.
+	// Over TCP, messages are framed so that sessions are as over SCTP; with
+	// DataOnly, the service is a plain byte stream, as other programs speak it. If
+	// zero, SCTP.
+	Protocol rserpool.Protocol
+	// Port is the SCTP or TCP port of the service. If zero, any free port.
 	Port uint16
 	// DataOnly registers a transport without control channel: no cookies and
 	// no business cards.

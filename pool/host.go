@@ -37,20 +37,23 @@ type Host struct {
 
 	// mu owns what follows, the machines among it. It may be held in calls of
 	// the transport, but not in Endpoint.Close and Door.Close.
-	mu       sync.Mutex
-	closed   bool
-	links    map[machine.AssociationID]*link
-	dials    map[machine.Ticket]transport.Association
-	hunt     *role
-	roles    []*role // element and user
-	elements elements
-	inputs   []pending
-	stepping bool
-	home     machine.HomeUp // zero Association: none
-	why      string         // why there is no home
-	parts    map[part]struct{}
-	resolver resolver
-	left     chan struct{} // closed when the last link is gone; nil unless waited for
+	mu     sync.Mutex
+	closed bool
+	more   map[transport.Via]transport.Door // beside door
+	// Of more, those that dial registrars.
+	endpoints map[transport.Via]transport.Endpoint
+	links     map[machine.AssociationID]*link
+	dials     map[machine.Ticket]transport.Association
+	hunt      *role
+	roles     []*role // element and user
+	elements  elements
+	inputs    []pending
+	stepping  bool
+	home      machine.HomeUp // zero Association: none
+	why       string         // why there is no home
+	parts     map[part]struct{}
+	resolver  resolver
+	left      chan struct{} // closed when the last link is gone; nil unless waited for
 }
 
 // part is what lives on a host and ends with it: a listener or a session.
@@ -75,14 +78,16 @@ func NewHost(cfg *HostConfig) (*Host, error) {
 		return nil, fmt.Errorf("open host: %w", err)
 	}
 	h := &Host{
-		cfg:     c,
-		log:     c.Log,
-		door:    c.Door,
-		links:   map[machine.AssociationID]*link{},
-		dials:   map[machine.Ticket]transport.Association{},
-		parts:   map[part]struct{}{},
-		started: time.Now(),
-		why:     "no registrar is known: name one in Registrars, or let one announce itself",
+		cfg:       c,
+		log:       c.Log,
+		door:      c.Door,
+		more:      map[transport.Via]transport.Door{},
+		endpoints: map[transport.Via]transport.Endpoint{},
+		links:     map[machine.AssociationID]*link{},
+		dials:     map[machine.Ticket]transport.Association{},
+		parts:     map[part]struct{}{},
+		started:   time.Now(),
+		why:       "no registrar is known: name one in Registrars, or let one announce itself",
 	}
 	if len(c.Registrars) > 0 {
 		h.why = "still trying " + strings.Join(c.Registrars, ", ")
@@ -107,6 +112,9 @@ func NewHost(cfg *HostConfig) (*Host, error) {
 	h.addResolver()
 	h.mu.Unlock()
 	h.asap, err = h.door.Open(transport.EndpointConfig{Listen: true, Handler: (*asapHandler)(h)})
+	if err == nil {
+		err = h.openFor(servers)
+	}
 	if err == nil && (c.Announcements || len(servers) == 0) {
 		err = h.listenForAnnouncements()
 	}
@@ -209,10 +217,19 @@ func (h *Host) close() error {
 		err = errors.Join(err, h.asap.Close())
 	}
 	h.mu.Lock()
+	endpoints, more := h.endpoints, h.more // nothing opens any more: hunt and parts have ended
+	h.mu.Unlock()
+	for _, p := range endpoints {
+		err = errors.Join(err, p.Close())
+	}
+	h.mu.Lock()
 	for _, r := range append(h.roles, h.hunt) {
 		r.stop()
 	}
 	h.mu.Unlock()
+	for _, d := range more {
+		err = errors.Join(err, d.Close())
+	}
 	if h.owned {
 		err = errors.Join(err, h.door.Close())
 	}

@@ -147,7 +147,11 @@ func (h *Host) performHunt(e machine.Effect) {
 }
 
 func (h *Host) associate(e machine.Associate) {
-	a, err := h.asap.Dial(e.To)
+	var a transport.Association
+	from, err := h.asapEndpoint(e.To.Via)
+	if err == nil {
+		a, err = from.Dial(e.To)
+	}
 	if err != nil {
 		h.why = err.Error()
 		h.step(h.hunt, &machine.AssociationFailed{Ticket: e.Ticket, Reason: err.Error()})

@@ -26,7 +26,7 @@ type Listener struct {
 	empty    chan struct{}          // closed when the last session ends; nil unless waited for
 }
 
-// Listen opens an SCTP port for a service and registers it as an element of a
+// Listen opens a port for a service and registers it as an element of a
 // pool, which comes into being with its first element. It returns when a
 // registrar has accepted the element; the error is an *Error that names the
 // cause and what to do. A nil configuration stands for the zero one.
@@ -49,7 +49,7 @@ func Listen(ctx context.Context, handle rserpool.Handle, cfg *ElementConfig) (*L
 		sessions:     map[uint64]*elementEnd{},
 		quit:         make(chan struct{}),
 	}
-	if l.endpoint, err = h.door.Open(transport.EndpointConfig{Port: c.Port, Listen: true, Handler: (*listenerHandler)(l)}); err == nil {
+	if l.endpoint, err = h.openAt(c.via(), transport.EndpointConfig{Port: c.Port, Listen: true, Handler: (*listenerHandler)(l)}); err == nil {
 		err = h.addPart(l)
 	}
 	if err != nil {
@@ -68,6 +68,17 @@ func Listen(ctx context.Context, handle rserpool.Handle, cfg *ElementConfig) (*L
 	return l, nil
 }
 
+// via is how users reach the service.
+func (c *ElementConfig) via() transport.Via {
+	switch {
+	case c.Protocol == rserpool.SCTP:
+		return transport.SCTP
+	case c.DataOnly:
+		return transport.Stream
+	}
+	return transport.TCP
+}
+
 // transport returns what is registered. Its addresses are those that the
 // registrar sees, of which registered ones must be a subset (RFC 5352,
 // Section 2.2.1).
@@ -76,7 +87,7 @@ func (l *Listener) transport() rserpool.Transport {
 		return *l.cfg.Transport
 	}
 	at := l.endpoint.Local()
-	t := rserpool.Transport{Protocol: rserpool.SCTP, Use: rserpool.DataAndControl, Port: at.Port}
+	t := rserpool.Transport{Protocol: l.cfg.Protocol, Use: rserpool.DataAndControl, Port: at.Port}
 	if at.UDPPort != rserpool.DefaultUDPPort {
 		t.UDPPort = at.UDPPort
 	}

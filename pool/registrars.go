@@ -19,20 +19,28 @@ type registrarName struct {
 	address transport.Address
 }
 
-// parseRegistrars reads HOST:PORT and HOST:PORT@UDPPORT, where HOST may be what
-// transport.ParseAddress takes.
+// parseRegistrars reads HOST:PORT and HOST:PORT@UDPPORT, and what begins with
+// tcp:// or tls://, where HOST may be what transport.ParseAddress takes.
 func parseRegistrars(list []string) ([]registrarName, error) {
 	var names []registrarName
 	for _, s := range list {
-		if a, err := transport.ParseAddress(s); err == nil && a.Port != 0 {
+		if a, err := transport.ParseAddress(s); err == nil && a.Port != 0 && a.Via != transport.Stream {
 			names = append(names, registrarName{address: a})
 			continue
 		}
 		bad := func(why string) error {
-			return fmt.Errorf("registrar %q: %s; want HOST:PORT or HOST:PORT@UDPPORT, as in 127.0.0.1:3863@9899", s, why)
+			return fmt.Errorf("registrar %q: %s; want HOST:PORT or HOST:PORT@UDPPORT, as in 127.0.0.1:3863@9899, or tcp://HOST:PORT or tls://HOST:PORT", s, why)
 		}
-		rest, udp, stated := strings.Cut(s, "@")
+		via, rest, err := transport.CutVia(s)
+		if err != nil || via == transport.Stream {
+			return nil, bad("registrars are not reached in this way")
+		}
+		rest, udp, stated := strings.Cut(rest, "@")
 		n := registrarName{}
+		n.address.Via = via
+		if stated && via != transport.SCTP {
+			return nil, bad("only SCTP has a UDP port, after @")
+		}
 		if stated {
 			p, err := strconv.ParseUint(udp, 10, 16)
 			if err != nil || p == 0 {
@@ -52,6 +60,9 @@ func parseRegistrars(list []string) ([]registrarName, error) {
 			return nil, bad("the host is missing")
 		}
 		n.host, n.address.Port = host, uint16(p)
+		if via == transport.TLS {
+			n.address.Name = host
+		}
 		names = append(names, n)
 	}
 	return names, nil

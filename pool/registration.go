@@ -104,6 +104,9 @@ func (c *ElementConfig) complete(handle rserpool.Handle) (*ElementConfig, error)
 		return c, err
 	}
 	c.Tags = maps.Clone(c.Tags)
+	if c.Protocol = cmp.Or(c.Protocol, rserpool.SCTP); c.Protocol != rserpool.SCTP && c.Protocol != rserpool.TCP {
+		return c, fmt.Errorf("services over %s are not offered here: use SCTP or TCP, or Register for one of your own", c.Protocol)
+	}
 	c.setTimes(dialect)
 	c.Policy.Type = cmp.Or(c.Policy.Type, rserpool.RoundRobin)
 	c.MaxRegisterAttempts = cmp.Or(c.MaxRegisterAttempts, 2)

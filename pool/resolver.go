@@ -164,8 +164,8 @@ func (h *Host) explain(err error) error {
 		return fmt.Errorf("%w (%s)", ErrNoRegistrar, why)
 	case errors.Is(err, user.ErrNoElement):
 		return ErrNoElement
-	case errors.Is(err, user.ErrNotSCTP):
-		return fmt.Errorf("%w (its elements are not reached by sctp: resolve the handle and connect by other means)", ErrNoElement)
+	case errors.Is(err, user.ErrUnusable):
+		return fmt.Errorf("%w (its elements are reached neither by sctp nor by tcp: resolve the handle and connect by other means)", ErrNoElement)
 	case errors.Is(err, user.ErrBusy):
 		return fmt.Errorf("%w: resolve less at once", err)
 	case errors.As(err, &op):

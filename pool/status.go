@@ -12,7 +12,6 @@ import (
 	"github.com/rspool/rspool/internal/asap"
 	"github.com/rspool/rspool/internal/machine/user"
 	"github.com/rspool/rspool/internal/status"
-	"github.com/rspool/rspool/internal/transport/sctp"
 )
 
 // tally counts what a host has done. It needs no lock.
@@ -127,14 +126,14 @@ func (h *Host) ready() error {
 func (h *Host) Status(q status.Query) status.Snapshot {
 	s := &status.Host{
 		Process: status.Process{
-			Role:      "host",
-			Version:   status.Version(),
-			Started:   h.started,
-			Uptime:    time.Since(h.started).Seconds(),
-			Transport: status.TransportOf(sctp.Describe(h.door), h.door.Stats()),
+			Role:    "host",
+			Version: status.Version(),
+			Started: h.started,
+			Uptime:  time.Since(h.started).Seconds(),
 		},
 		Counters: h.tally.counters(),
 	}
+	s.SetDoors(h.doorStatus()...)
 	h.mu.Lock()
 	s.Ready = h.ready() == nil
 	if h.home.Association != 0 {

@@ -27,7 +27,7 @@ func (u *userEnd) associate(e machine.Associate) {
 	u.counters.Attempts++
 	l := &userLink{end: u, ticket: e.Ticket, gone: make(chan struct{})}
 	var err error
-	if l.endpoint, err = u.host.door.Open(transport.EndpointConfig{Handler: l}); err == nil {
+	if l.endpoint, err = u.host.openAt(e.To.Via, transport.EndpointConfig{Handler: l}); err == nil {
 		l.association, err = l.endpoint.Dial(e.To)
 	}
 	u.link = l

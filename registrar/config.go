@@ -39,6 +39,9 @@ type Config struct {
 	// 5 s and 3. They apply to the door that is opened here.
 	HeartbeatInterval time.Duration
 	HeartbeatRetries  int
+	// TCP and TLS let elements and users in where nothing else passes a firewall.
+	TCP TCPConfig
+	TLS TLSConfig
 	// Log receives what an operator should know. If nil, slog.Default().
 	Log *slog.Logger
 
@@ -89,6 +92,27 @@ type Config struct {
 	Pools []PoolConfig
 }
 
+// TCPConfig describes the door over TCP, beside that of SCTP.
+type TCPConfig struct {
+	// Enabled opens the door.
+	Enabled bool
+	// Port is where it listens. If zero, 3863; if negative, any free port.
+	Port int
+}
+
+// TLSConfig describes the door over TLS 1.3, at which both sides show certificates.
+// The files are in PEM, and are read again when they change.
+type TLSConfig struct {
+	// Enabled opens the door.
+	Enabled bool
+	// Port is where it listens. If zero, 3864; if negative, any free port.
+	Port int
+	// CertFile has the registrar's certificate, with those between it and the
+	// authority's behind it, KeyFile its private key, and CAFile the certificates
+	// of the authorities that sign those of elements and users.
+	CertFile, KeyFile, CAFile string
+}
+
 // PoolConfig configures the pools whose handles match a pattern.
 type PoolConfig struct {
 	// Pattern is a handle, in which * stands for any bytes and ? for one. Of
@@ -116,6 +140,11 @@ type PoolConfig struct {
 	// MaxItems, MaxIncrement and MaxElements override those of Config where
 	// they are not zero.
 	MaxItems, MaxIncrement, MaxElements int
+	// Allow are patterns, in which * and ? stand for any bytes, of names in the
+	// certificates of those who may register elements: DNS names, URIs, e-mail and
+	// IP addresses and common names. All others are refused, and whoever came
+	// without a certificate. If empty, everybody may.
+	Allow []string
 	// Tags are given to elements by their addresses, for policies to go by, and
 	// Requests are attributes of requests by the user's address. Of prefixes that
 	// hold an address all apply, longer ones win, and all win over what elements

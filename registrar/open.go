@@ -36,6 +36,9 @@ func (r *Registrar) open(cfg *Config) error {
 	if err == nil {
 		err = r.openENRP(cfg)
 	}
+	if err == nil {
+		err = r.openMore(cfg)
+	}
 	return err
 }
 

@@ -84,7 +84,7 @@ func (r *Registrar) change(to selection) (Reconfigured, error) {
 			return Reconfigured{}, fmt.Errorf("registrar: pool %s: %w", h, err)
 		}
 	}
-	done.locked(r, func() { r.step(&role.Configure{Policies: to.policies, Pool: options}) })
+	done.locked(r, func() { r.step(&role.Configure{Policies: to.policies, Pool: options, Admit: admission(to.pools)}) })
 	handles := r.handles()
 	for _, h := range handles {
 		in := &role.Adopt{Handle: h}

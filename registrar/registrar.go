@@ -40,6 +40,7 @@ type Registrar struct {
 	// For peers; nil without ENRP, and without presences by multicast.
 	enrp      transport.Endpoint
 	peerGroup transport.Group
+	more      []doorway // beside door
 	handover  time.Duration
 
 	// mu guards the machine and what follows. It is held while effects are
@@ -147,6 +148,7 @@ func (r *Registrar) start(cfg *Config, policies *engine.Registry, options func(r
 		Scope:             scope,
 		Policies:          policies,
 		Pool:              options,
+		Admit:             admission(cfg.Pools),
 		Run:               r.run,
 	}, r.started)
 	return nil
@@ -176,6 +178,9 @@ func (r *Registrar) Serve(ctx context.Context) error {
 	r.timer = time.NewTimer(time.Hour)
 	r.arm()
 	r.mu.Unlock()
+	for _, w := range r.more {
+		r.log.Info("door is open", "transport", w.name, "address", w.endpoint.Local().String())
+	}
 	r.log.Info("registrar is up", "registrar", r.id, "address", r.Address().String(), "dialect", r.dialect.String(), "announcing", r.group != nil)
 	for {
 		select {
@@ -258,6 +263,9 @@ func (r *Registrar) shut() error {
 	}
 	if r.owned && r.door != nil {
 		err = errors.Join(err, r.door.Close())
+	}
+	for _, w := range r.more {
+		err = errors.Join(err, w.door.Close())
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -27,6 +27,14 @@ func scopeOf(m *role.Machine) *status.Scope {
 	for i := range now.Peers {
 		s.Peers = append(s.Peers, peerOf(&now.Peers[i]))
 	}
+	for _, t := range now.Takeovers {
+		r := status.TakeoverRecord{At: t.At, Target: t.Target, By: t.By, Elements: t.Elements}
+		if t.By == m.ID() {
+			seconds := t.Took.Seconds()
+			r.Seconds = &seconds
+		}
+		s.Takeovers = append(s.Takeovers, r)
+	}
 	return s
 }
 

@@ -44,17 +44,17 @@ func (r *Registrar) Status(q status.Query) status.Snapshot { return r.snapshot(q
 func (r *Registrar) snapshot(q status.Query) *status.Registrar {
 	s := &status.Registrar{
 		Process: status.Process{
-			Role:      "registrar",
-			Version:   status.Version(),
-			Started:   r.started,
-			Uptime:    time.Since(r.started).Seconds(),
-			Ready:     r.Ready() == nil,
-			Transport: status.TransportOf(r.SCTP(), r.door.Stats()),
+			Role:    "registrar",
+			Version: status.Version(),
+			Started: r.started,
+			Uptime:  time.Since(r.started).Seconds(),
+			Ready:   r.Ready() == nil,
 		},
 		ID:          r.id,
 		Dialect:     r.dialect.String(),
 		ASAPAddress: r.Address().String(),
 	}
+	s.SetDoors(r.doors()...)
 	if r.enrp != nil {
 		s.ENRPAddress = r.PeerAddress().String()
 	}

@@ -35,7 +35,7 @@ func (r *Registrar) event(endpoint machine.Endpoint, a transport.Association, ki
 		r.associations[id] = a
 		ticket := r.dials[id]
 		delete(r.dials, id)
-		r.step(&machine.AssociationUp{Association: id, Endpoint: endpoint, Ticket: ticket, Local: a.Local(), Remote: a.Remote()})
+		r.step(&machine.AssociationUp{Association: id, Endpoint: endpoint, Ticket: ticket, Local: a.Local(), Remote: a.Remote(), Peer: transport.PeerOf(a)})
 	case transport.Restarted:
 		r.step(&machine.AssociationLost{Association: id, Restarted: true})
 	case transport.Lost, transport.Closed:

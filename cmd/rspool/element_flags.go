@@ -19,6 +19,7 @@ import (
 type elementFlags struct {
 	host      hostFlags
 	pool      string
+	protocol  string
 	port      int
 	element   config.Element // id, policy and values, as far as flags give them
 	telemetry string
@@ -29,7 +30,8 @@ func (f *elementFlags) add(flags *pflag.FlagSet, handle rserpool.Handle) {
 	f.host.add(flags)
 	flags.StringVar(&f.pool, "pool", "", fmt.Sprintf("`HANDLE` of the pool to join (default %s)", handle))
 	flags.Var(&textFlag[rserpool.ElementID]{&f.element.ID, "ID", parseElementID, formatElementID}, "id", "element identifier (default: a random one)")
-	flags.Var(&portFlag{&f.port, 0}, "port", "SCTP port of the service, or any for a free one")
+	flags.Var(&choice{&f.protocol, []string{"sctp", "tcp"}}, "protocol", "what users reach the service by (default sctp)")
+	flags.Var(&portFlag{&f.port, 0}, "port", "SCTP or TCP port of the service, or any for a free one")
 	p := &f.element.Policy
 	flags.Var(&textFlag[rserpool.PolicyType]{&p.Type, "POLICY", parsePolicy, formatPolicy}, "policy", "pool policy to register (default round-robin)")
 	flags.Uint32Var(&p.Weight, "weight", 0, "relative capacity, for the weighted policies (default 1)")
@@ -51,6 +53,12 @@ func (f *elementFlags) apply(flags *pflag.FlagSet, e *config.Element) error {
 	}
 	if f.element.ID != 0 {
 		e.ID = f.element.ID
+	}
+	switch f.protocol {
+	case "sctp":
+		e.Protocol = rserpool.SCTP
+	case "tcp":
+		e.Protocol = rserpool.TCP
 	}
 	if flags.Changed("port") {
 		e.Port = uint16(f.port)

@@ -14,13 +14,15 @@ type hostFlags struct {
 	mode       string
 	listen     string
 	udpPort    int
+	tls        pool.TLSConfig
 }
 
 func (f *hostFlags) add(flags *pflag.FlagSet) {
-	flags.StringArrayVar(&f.registrars, "registrar", nil, "`ADDRESS` of a registrar, as HOST:PORT or HOST:PORT@UDPPORT; may be repeated (default: those that announce themselves)")
+	flags.StringArrayVar(&f.registrars, "registrar", nil, "`ADDRESS` of a registrar, as HOST:PORT or HOST:PORT@UDPPORT, or tcp://HOST:PORT or tls://HOST:PORT; may be repeated (default: those that announce themselves)")
 	flags.Var(&choice{&f.mode, sctp.Modes}, "transport", "whose SCTP: auto, kernel, udp or both (default auto)")
 	flags.StringVar(&f.listen, "listen", "", "`IP` address of the own end, or several with commas between them for the kernel's SCTP (default: all)")
 	flags.Var(&portFlag{&f.udpPort, 0}, "udp-port", "UDP port that encapsulates SCTP, or any for a free one (default any)")
+	addCertificateFlags(flags, &f.tls.CertFile, &f.tls.KeyFile, &f.tls.CAFile)
 }
 
 // apply lets the flags that were given win over the configuration.
@@ -36,5 +38,22 @@ func (f *hostFlags) apply(flags *pflag.FlagSet, h *pool.HostConfig) {
 	}
 	if flags.Changed("udp-port") {
 		h.UDPPort = f.udpPort
+	}
+	replace(&h.TLS.CertFile, f.tls.CertFile)
+	replace(&h.TLS.KeyFile, f.tls.KeyFile)
+	replace(&h.TLS.CAFile, f.tls.CAFile)
+}
+
+// addCertificateFlags adds the files of one side of TLS.
+func addCertificateFlags(flags *pflag.FlagSet, cert, key, ca *string) {
+	flags.StringVar(cert, "tls-cert", "", "PEM `FILE` with the own certificate, for TLS")
+	flags.StringVar(key, "tls-key", "", "PEM `FILE` with its private key")
+	flags.StringVar(ca, "tls-ca", "", "PEM `FILE` with the authorities that sign the certificates of the other side")
+}
+
+// replace lets a flag win that was given.
+func replace(p *string, flag string) {
+	if flag != "" {
+		*p = flag
 	}
 }

@@ -135,6 +135,8 @@ type readiness struct {
 	ID        string `json:"id,omitempty"`
 	ASAP      string `json:"asap,omitempty"` // as IP:PORT@UDPPORT
 	ENRP      string `json:"enrp,omitempty"`
+	TCP       string `json:"tcp,omitempty"` // where it is reached over TCP, as tcp://IP:PORT
+	TLS       string `json:"tls,omitempty"` // the same over TLS
 	Pool      string `json:"pool,omitempty"`
 	Telemetry string `json:"telemetry,omitempty"` // as HOST:PORT
 	Admin     string `json:"admin,omitempty"`     // file of the socket

@@ -17,6 +17,7 @@ import (
 	"github.com/rspool/rspool/internal/daemon"
 	"github.com/rspool/rspool/internal/policies"
 	"github.com/rspool/rspool/internal/status"
+	"github.com/rspool/rspool/internal/transport"
 	"github.com/rspool/rspool/internal/transport/sctp"
 	"github.com/rspool/rspool/registrar"
 )
@@ -44,6 +45,9 @@ func (f *registrarFlags) add(cmd *cobra.Command) {
 	flags.Var(portFlag{&c.ENRPPort, -1}, "enrp-port", "SCTP `PORT` for other registrars, or any (default 9901)")
 	flags.StringArrayVar(&c.ENRP.Peers, "peer", nil, "`ADDRESS` of another registrar, as IP:PORT or IP:PORT@UDPPORT; may be repeated")
 	flags.Var(portFlag{&c.UDPPort, -1}, "udp-port", "UDP `PORT` that encapsulates SCTP, or any (default 9899)")
+	flags.Var(portFlag{&c.TCP.Port, -1}, "tcp-port", "TCP `PORT` for elements and users behind firewalls, or any (default none)")
+	flags.Var(portFlag{&c.TLS.Port, -1}, "tls-port", "TCP `PORT` for the same over TLS, or any (default none)")
+	addCertificateFlags(flags, &c.TLS.CertFile, &c.TLS.KeyFile, &c.TLS.CAFile)
 	flags.BoolVar(&f.announce, "announce", true, "make the registrar known by multicast, and find others")
 	flags.StringVar(&f.telemetry, "telemetry", "", "`ADDRESS` for metrics, health and status, as HOST:PORT")
 }
@@ -72,6 +76,15 @@ func (f *registrarFlags) apply(cmd *cobra.Command, c *config.Config) {
 	if given("udp-port") {
 		r.UDPPort = f.registrar.UDPPort
 	}
+	if given("tcp-port") {
+		r.TCP = registrar.TCPConfig{Enabled: true, Port: f.registrar.TCP.Port}
+	}
+	if given("tls-port") {
+		r.TLS.Enabled, r.TLS.Port = true, f.registrar.TLS.Port
+	}
+	replace(&r.TLS.CertFile, f.registrar.TLS.CertFile)
+	replace(&r.TLS.KeyFile, f.registrar.TLS.KeyFile)
+	replace(&r.TLS.CAFile, f.registrar.TLS.CAFile)
 	if given("announce") {
 		r.Announce.Disabled = !f.announce
 	}
@@ -153,7 +166,7 @@ func (a *app) runRegistrar(ctx context.Context, load func() (*config.Config, err
 	}
 	defer stopTelemetry()
 	log.Info("transport is chosen", "sctp", r.SCTP(), "mode", orElse(c.Registrar.Mode, sctp.Auto), "udp_port", r.Address().UDPPort)
-	if err := writeReady(ready, readiness{Role: "registrar", ID: r.ID().String(), ASAP: r.Address().String(), ENRP: enrpAddress(r), Telemetry: telemetry, Admin: d.Admin()}); err != nil {
+	if err := writeReady(ready, readiness{Role: "registrar", ID: r.ID().String(), ASAP: r.Address().String(), ENRP: enrpAddress(r), TCP: addressBy(r, transport.TCP), TLS: addressBy(r, transport.TLS), Telemetry: telemetry, Admin: d.Admin()}); err != nil {
 		return errors.Join(err, d.Close())
 	}
 	defer a.refreshAtHangUp(d)()
@@ -228,14 +241,31 @@ func (a *app) checkRegistrar(ctx context.Context, c *config.Config) error {
 		OK        bool   `json:"ok"`
 		ASAP      string `json:"asap"`
 		ENRP      string `json:"enrp,omitempty"`
+		TCP       string `json:"tcp,omitempty"`
+		TLS       string `json:"tls,omitempty"`
 		Telemetry string `json:"telemetry,omitempty"`
 		Pools     int    `json:"pool_blocks"`
-	}{true, r.Address().String(), enrpAddress(r), telemetry, len(cfg.Pools)}
+	}{true, r.Address().String(), enrpAddress(r), addressBy(r, transport.TCP), addressBy(r, transport.TLS), telemetry, len(cfg.Pools)}
 	return a.print(result, func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "good: a registrar can start here\nasap %s, enrp %s, telemetry %s, %s\n",
-			result.ASAP, orNone(result.ENRP), orNone(telemetry), count(result.Pools, "pool block"))
+		var more string
+		for _, a := range r.Addresses()[1:] {
+			more += ", " + a.String()
+		}
+		_, err := fmt.Fprintf(w, "good: a registrar can start here\nasap %s%s, enrp %s, telemetry %s, %s\n",
+			result.ASAP, more, orNone(result.ENRP), orNone(telemetry), count(result.Pools, "pool block"))
 		return err
 	})
+}
+
+// addressBy is where elements and users reach the registrar in a way, empty where
+// they cannot.
+func addressBy(r *registrar.Registrar, via transport.Via) string {
+	for _, a := range r.Addresses() {
+		if a.Via == via {
+			return a.String()
+		}
+	}
+	return ""
 }
 
 // enrpAddress is where peers reach the registrar, empty where they cannot.

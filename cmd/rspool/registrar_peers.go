@@ -33,6 +33,9 @@ func writeScope(w io.Writer, s *status.Scope, now time.Time) error {
 			fmt.Fprintf(w, "%s: %s\n", line.name, text)
 		}
 	}
+	for i := range s.Takeovers {
+		fmt.Fprintln(w, takeoverOf(&s.Takeovers[i], now))
+	}
 	if len(s.Peers) == 0 {
 		return nil
 	}
@@ -52,6 +55,15 @@ func writeScope(w io.Writer, s *status.Scope, now time.Time) error {
 	return table(w, rows)
 }
 
+// takeoverOf writes a takeover that was completed.
+func takeoverOf(t *status.TakeoverRecord, now time.Time) string {
+	text := fmt.Sprintf("%s ago: %s took over %s of %s", rough(now.Sub(t.At).Seconds()), t.By, count(t.Elements, "element"), t.Target)
+	if t.Seconds != nil {
+		text += fmt.Sprintf(", %s after its death was certain", time.Duration(*t.Seconds*float64(time.Second)).Round(time.Millisecond))
+	}
+	return text
+}
+
 // stateOf writes a peer's state, and who takes its elements over.
 func stateOf(p *status.Peer) string {
 	t := p.Takeover
@@ -61,7 +73,7 @@ func stateOf(p *status.Peer) string {
 	case t.By == 0:
 		return fmt.Sprintf("%s, takeover begins again", printable(p.State))
 	case len(t.Waiting) > 0:
-		return fmt.Sprintf("%s, taken over by %s when %s agree", printable(p.State), t.By, identifiers(t.Waiting))
+		return fmt.Sprintf("%s, taken over by %s with the consent of %s", printable(p.State), t.By, identifiers(t.Waiting))
 	}
 	return fmt.Sprintf("%s, taken over by %s", printable(p.State), t.By)
 }

@@ -58,15 +58,24 @@ func writeRegistrar(w io.Writer, r *status.Registrar, now time.Time) error {
 		state = "not ready"
 	}
 	fmt.Fprintf(w, "registrar %s, %s, up %s, %s dialect\n", r.ID, state, rough(r.Uptime), printable(r.Dialect))
-	fmt.Fprintf(w, "asap %s, enrp %s", orNone(r.ASAPAddress), orNone(r.ENRPAddress))
-	if r.Transport.SCTP != "" {
-		fmt.Fprintf(w, ", transport %s", printable(r.Transport.SCTP))
+	fmt.Fprintf(w, "asap %s, enrp %s\n", orNone(r.ASAPAddress), orNone(r.ENRPAddress))
+	if len(r.Doors) > 0 {
+		var doors []string
+		for _, d := range r.Doors {
+			name := printable(d.Transport)
+			if d.SCTP != "" {
+				name += " (" + printable(d.SCTP) + ")"
+			}
+			doors = append(doors, fmt.Sprintf("%s at %s with %s", name, orNone(d.Address), count(d.Counts.Associations, "association")))
+		}
+		fmt.Fprintf(w, "doors: %s\n", strings.Join(doors, "; "))
 	}
-	fmt.Fprintln(w)
-	fmt.Fprintf(w, "%s, %s (%d its own, checksum 0x%04x), %s, %s\n",
+	fmt.Fprintf(w, "%s, %s (%d its own, checksum 0x%04x), %s\n",
 		count(r.PoolCount, "pool"), count(r.ElementCount, "element"), r.OwnedCount, r.Checksum,
-		count(r.AssociationCount, "association"), count(r.Announcing, "other registrar"))
-	if r.Scope != nil {
+		count(r.AssociationCount, "association"))
+	if r.Scope == nil {
+		fmt.Fprintf(w, "without ENRP, %s heard\n", count(r.Announcing, "other registrar"))
+	} else {
 		if err := writeScope(w, r.Scope, now); err != nil {
 			return err
 		}

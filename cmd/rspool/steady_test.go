@@ -44,7 +44,7 @@ func TestSteadyScopeIsNotSynchronised(t *testing.T) {
 		time.Sleep(min(30*time.Second, time.Until(end)))
 		t.Logf("%s", time.Now().Format(time.TimeOnly))
 		for i, r := range s.registrars {
-			now := s.scopeOf(r)
+			now := s.statusOf(r).Scope
 			t.Logf("%s: audits %v", r.process.name, now.Counters.Audits)
 			if n := now.Counters.Audits["resyncs"] - before[i]["resyncs"]; n > 0 {
 				t.Errorf("%s has synchronised itself %d times", r.process.name, n)
@@ -59,21 +59,21 @@ func TestSteadyScopeIsNotSynchronised(t *testing.T) {
 	}
 }
 
-// scopeOf reads how a registrar stands with the others.
-func (s *scopeRun) scopeOf(r *scopeRegistrar) *status.Scope {
+// statusOf reads the status of a registrar.
+func (s *scopeRun) statusOf(r *scopeRegistrar) *status.Registrar {
 	s.t.Helper()
 	snapshot, err := readSnapshot(context.Background(), r.ready.Telemetry, status.Query{Limit: -1})
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return snapshot.(*status.Registrar).Scope
+	return snapshot.(*status.Registrar)
 }
 
 // audits are those of each registrar.
 func (s *scopeRun) audits() []status.Counts {
 	var list []status.Counts
 	for _, r := range s.registrars {
-		list = append(list, s.scopeOf(r).Counters.Audits)
+		list = append(list, s.statusOf(r).Scope.Counters.Audits)
 	}
 	return list
 }

@@ -85,7 +85,8 @@ func TestStatusOfARegistrarForPeople(t *testing.T) {
 	}
 	const want = `registrar 0x2f1a93c4, ready, up 10s, deployed dialect
 asap 127.0.0.1:3863@9899, enrp none
-1 pool, 2 elements (2 its own, checksum 0x1234), 3 associations, 0 other registrars
+1 pool, 2 elements (2 its own, checksum 0x1234), 3 associations
+without ENRP, 0 other registrars heard
 resolutions: answered 40
 keep-alives: sent 10
 

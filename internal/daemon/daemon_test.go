@@ -54,6 +54,7 @@ type world struct {
 const base = `
 registrar {
   transport {
+    mode     = "udp"
     listen   = "127.0.0.1"
     udp_port = "any"
   }

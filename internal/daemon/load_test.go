@@ -1,27 +1,20 @@
 package daemon
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"runtime"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
-	rserpool "github.com/rspool/rspool"
 	"github.com/rspool/rspool/internal/status"
 	"github.com/rspool/rspool/plugins"
 	"github.com/rspool/rspool/plugins/protocol"
 	"github.com/rspool/rspool/plugins/sdk"
-	"github.com/rspool/rspool/pool"
 )
 
 // TestMain makes the test binary a plugin where it is started as one.
@@ -41,121 +34,6 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// The size of the pool and of the load.
-const (
-	crowdSize = 1000
-	users     = 4
-	inFlight  = 2
-	// pause leaves the processors to others now and then: the tests of other
-	// packages run at the same time.
-	pause = time.Millisecond
-	// tooLate is when a resolution counts as lost, however busy the machine is.
-	tooLate = 20 * time.Second
-)
-
-// crowd is a pool of a thousand elements and users that resolve it without a pause.
-type crowd struct {
-	t        *testing.T
-	stop     context.CancelFunc
-	wait     sync.WaitGroup
-	answered atomic.Int64
-	mu       sync.Mutex
-	lost     []error
-}
-
-const crowdHandle = rserpool.Handle("EchoPool")
-
-// gather registers the elements with the daemon's registrar and lets the users loose.
-// The real door is between them and the registrar.
-func gather(t *testing.T, w *world) *crowd {
-	t.Helper()
-	c := &crowd{t: t}
-	at := w.Registrar().Address().String()
-	host := func() *pool.Host {
-		h, err := pool.NewHost(&pool.HostConfig{Listen: "127.0.0.1", Registrars: []string{at}, Log: slog.New(slog.DiscardHandler)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { h.Close() })
-		return h
-	}
-	elements := host()
-	known := map[rserpool.ElementID]bool{}
-	for i := range crowdSize {
-		id := rserpool.ElementID(i + 1)
-		known[id] = true
-		r, err := pool.Register(t.Context(), crowdHandle, &pool.ElementConfig{
-			Host: elements, ID: id,
-			Policy:    rserpool.Policy{Type: rserpool.LeastUsed, Load: rserpool.LoadOf(float64(i) / crowdSize)},
-			Transport: &rserpool.Transport{Protocol: rserpool.SCTP, Use: rserpool.DataAndControl, Port: 5001},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { r.Close() })
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	c.stop = stop
-	for range users {
-		h := host()
-		for range inFlight {
-			c.wait.Go(func() { c.resolve(ctx, h, known) })
-		}
-	}
-	t.Cleanup(c.end)
-	return c
-}
-
-// resolve asks until ctx ends.
-func (c *crowd) resolve(ctx context.Context, h *pool.Host, known map[rserpool.ElementID]bool) {
-	for ctx.Err() == nil {
-		asked, cancel := context.WithTimeout(context.Background(), tooLate)
-		r, err := pool.Resolve(asked, h, crowdHandle, 1)
-		cancel()
-		if err == nil && (len(r.Elements) != 1 || !known[r.Elements[0].ID]) {
-			err = fmt.Errorf("answer %+v", r)
-		}
-		if err != nil {
-			c.mu.Lock()
-			c.lost = append(c.lost, err)
-			c.mu.Unlock()
-			continue
-		}
-		c.answered.Add(1)
-		time.Sleep(pause)
-	}
-}
-
-// end stops the users.
-func (c *crowd) end() {
-	c.stop()
-	c.wait.Wait()
-}
-
-// noneLost ends the load and fails if a resolution was lost in it.
-func (c *crowd) noneLost(w *world, what string) {
-	c.t.Helper()
-	c.end()
-	if r := w.Status(status.Query{}).(*status.Registrar).Counters.Resolutions; r["empty"]+r["unknown"] > 0 {
-		c.t.Errorf("%s: resolutions are %v", what, r)
-	}
-	if n := len(c.lost); n > 0 {
-		c.t.Errorf("%s: %d resolutions are lost of %d, the first: %v", what, n, c.answered.Load(), errors.Join(c.lost[:min(n, 3)]...))
-	}
-	c.t.Logf("%s: %d resolutions, none lost", what, c.answered.Load())
-}
-
-// goOn waits until so many more resolutions were answered.
-func (c *crowd) goOn(n int64) {
-	c.t.Helper()
-	target := c.answered.Load() + n
-	for end := time.Now().Add(20 * time.Second); c.answered.Load() < target; time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			c.t.Fatalf("%d of %d resolutions are answered", c.answered.Load(), target)
-		}
-	}
-}
-
 func TestScriptIsReloadedUnderLoad(t *testing.T) {
 	w := start(t, files(t, ""))
 	c := gather(t, w)
@@ -173,7 +51,9 @@ func TestScriptIsReloadedUnderLoad(t *testing.T) {
 		t.Error(err)
 	}
 	c.goOn(200)
-	c.noneLost(w, "reloads and a rollback")
+	c.noneLost(w, "five reloads of a script, nonsense and a rollback")
+	w.shows(`rspool_policy_pools{policy="lua.a",standing="in-use"} 1`, `rspool_policy_faults_total{policy="lua.a"} 0`,
+		`rspool_reloads_total{outcome="changed"} 5`, `rspool_reloads_total{outcome="refused"} 1`, "rspool_reload_successful 0")
 	s := w.Status(status.Query{}).(*status.Registrar)
 	if p := policyIn(t, s, "lua.a"); p.Faults > 0 || p.Trips > 0 || p.Passed > 0 || p.Pools["in-use"] != 1 {
 		t.Errorf("policy lua.a is %+v", p)
@@ -236,28 +116,23 @@ func TestPluginDiesUnderLoad(t *testing.T) {
   restart {
     backoff_min = "2s"
   }`))
+	const (
+		byPlugin   = `rspool_policy_pools{policy="plugin.by-load",standing="in-use"} 1`
+		byFallback = `rspool_policy_pools{policy="least-used",standing="in-use"} 1`
+		away       = `rspool_policy_pools{policy="plugin.by-load",standing="unavailable"} 1`
+		up         = `rspool_plugin_up{plugin="tester"} 1`
+		down       = `rspool_plugin_up{plugin="tester"} 0`
+	)
 	c := gather(t, w)
-	standing := func(of, want string) {
-		t.Helper()
-		var s *status.Registrar
-		for end := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-			if s = w.Status(status.Query{}).(*status.Registrar); policyIn(t, s, of).Pools[want] == 1 {
-				return
-			}
-			if time.Now().After(end) {
-				t.Fatalf("%s is %v, want %s\n%s", of, policyIn(t, s, of).Pools, want, w.logs.String())
-			}
-		}
-	}
-	standing("plugin.by-load", "in-use")
+	w.shows(byPlugin, up)
 	left := w.trips("plugin.by-load") // while the first ranks were awaited
 	c.goOn(500)
-	for _, tt := range []struct {
+	for i, tt := range []struct {
 		name   string
 		signal syscall.Signal
 	}{
-		{"killed", syscall.SIGKILL},
-		{"frozen", syscall.SIGSTOP},
+		{"kill -9", syscall.SIGKILL},
+		{"kill -STOP", syscall.SIGSTOP},
 	} {
 		before := w.Plugins()[0]
 		if before.State != "running" {
@@ -266,11 +141,13 @@ func TestPluginDiesUnderLoad(t *testing.T) {
 		if err := syscall.Kill(before.PID, tt.signal); err != nil {
 			t.Fatal(err)
 		}
-		standing("least-used", "in-use")
-		standing("plugin.by-load", "unavailable")
+		noticed := w.shows(down)
+		fallback := noticed + w.shows(byFallback, away)
 		c.goOn(200)
-		standing("plugin.by-load", "in-use")
+		back := w.shows(byPlugin, up, fmt.Sprintf(`rspool_plugin_starts_total{kind="restarts",plugin="tester"} %d`, i+1))
 		c.goOn(200)
+		t.Logf("%s of the plugin: noticed after %v, by the fallback after %v, back %v later", tt.name,
+			noticed.Round(time.Millisecond), fallback.Round(time.Millisecond), back.Round(time.Millisecond))
 		if s := w.Plugins()[0]; s.State != "running" || s.PID == before.PID || s.Restarts != before.Restarts+1 {
 			t.Errorf("%s: plugin is %+v, was %+v", tt.name, s, before)
 		}

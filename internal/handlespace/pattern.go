@@ -55,6 +55,9 @@ func (p *Patterns[T]) Find(h rserpool.Handle) (T, bool) {
 	return none, false
 }
 
+// Match reports whether s matches one pattern.
+func Match(pattern, s string) bool { return match(pattern, s) }
+
 // match reports whether s matches the pattern. On a mismatch it goes back to the
 // last star alone, which keeps it quadratic at worst.
 func match(pattern, s string) bool {

@@ -58,6 +58,7 @@ type AssociationUp struct {
 	Ticket      Ticket // of the Associate that asked for it, zero if the peer did
 	Local       transport.Address
 	Remote      transport.Address
+	Peer        *transport.Identity // who the peer has proved to be, nil where it has not
 }
 
 // AssociationFailed says that an Associate came to nothing.

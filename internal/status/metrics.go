@@ -24,6 +24,8 @@ var (
 	descLost       = metric("transport_associations_lost_total", "Associations that ended because the peer was dead, unreachable or aborted.")
 	descFull       = metric("transport_messages_refused_total", "Messages not sent because the association's send buffer was full.")
 	descDropped    = metric("transport_packets_dropped_total", "Received packets dropped because a queue was full.")
+	descTurnedAway = metric("transport_attempts_refused_total", "Attempts of peers refused: limits, strange certificates, garbage, no answer in time.")
+	descDoor       = metric("door_associations", "Associations that are up, by what carries them, of processes with several ways to others.", "transport")
 	descBuffer     = metric("transport_receive_buffer_bytes", "Socket receive buffer that the system granted.")
 
 	descPools                = metric("pools", "Pools in the handlespace.")
@@ -98,6 +100,10 @@ func (p *Process) collect(ch chan<- prometheus.Metric) {
 	c.one(descLost, t.Lost)
 	c.one(descFull, t.Backpressure)
 	c.one(descDropped, t.ReceiveDropped)
+	c.one(descTurnedAway, t.Refused)
+	for _, d := range p.Doors {
+		g(descDoor, float64(d.Counts.Associations), d.Transport)
+	}
 }
 
 func collectMessages(ch chan<- prometheus.Metric, counts []MessageCount) {

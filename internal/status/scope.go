@@ -22,6 +22,8 @@ type Scope struct {
 	Contacts   int `json:"contacts"`
 	Unanswered int `json:"contacts_unanswered"`
 	Calls      int `json:"calls"`
+	// Takeovers are the last ones that were completed, oldest first.
+	Takeovers []TakeoverRecord `json:"last_takeovers,omitempty"`
 
 	Counters ScopeCounters `json:"counters"`
 }
@@ -64,6 +66,18 @@ type Takeover struct {
 	Since    time.Time              `json:"since"`
 	Attempts int                    `json:"attempts"`
 	Waiting  []rserpool.RegistrarID `json:"waiting_for,omitempty"`
+}
+
+// TakeoverRecord is a takeover that was completed.
+type TakeoverRecord struct {
+	At     time.Time            `json:"at"`
+	Target rserpool.RegistrarID `json:"target"`
+	By     rserpool.RegistrarID `json:"by"`
+	// Elements are those of the target that this registrar knew.
+	Elements int `json:"elements"`
+	// Seconds is the time from the target's death to the end, where this
+	// registrar has taken over.
+	Seconds *float64 `json:"seconds,omitempty"`
 }
 
 // ScopeCounters count since the registrar's start.

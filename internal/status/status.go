@@ -39,6 +39,33 @@ type Process struct {
 	Uptime    float64   `json:"uptime_seconds"`
 	Ready     bool      `json:"ready"`
 	Transport Transport `json:"transport"`
+	// Doors are the ways to others one by one, which Transport counts together.
+	// They are missing where there is only one.
+	Doors []Door `json:"doors,omitempty"`
+}
+
+// Door is one way to others.
+type Door struct {
+	// Transport is what carries associations: "sctp", "tcp", "tls" or "stream", a
+	// plain byte stream.
+	Transport string `json:"transport"`
+	// SCTP says whose it is: "kernel", "udp" for the embedded one, or "both".
+	SCTP string `json:"sctp,omitempty"`
+	// Address is where the process is reached by it, in the form of
+	// transport.Address; empty where it only dials.
+	Address string    `json:"address,omitempty"`
+	Counts  Transport `json:"counters"`
+}
+
+// SetDoors notes the ways to others and what went through them.
+func (p *Process) SetDoors(doors ...Door) {
+	p.Transport = Transport{}
+	for _, d := range doors {
+		p.Transport.add(&d.Counts)
+	}
+	if p.Doors = nil; len(doors) > 1 {
+		p.Doors = doors
+	}
 }
 
 // Version is that of the program's module, empty where it was not built as one.
@@ -49,10 +76,9 @@ func Version() string {
 	return ""
 }
 
-// Transport counts what went through the process's door since it opened.
+// Transport counts what went through the process's doors since they were opened.
 type Transport struct {
-	SCTP              string `json:"sctp,omitempty"` // whose: "kernel", "udp" or "both"
-	Associations      int    `json:"associations"`   // up now
+	Associations      int    `json:"associations"` // up now
 	PacketsReceived   uint64 `json:"packets_received"`
 	PacketsSent       uint64 `json:"packets_sent"`
 	Malformed         uint64 `json:"packets_malformed"`
@@ -62,17 +88,30 @@ type Transport struct {
 	Lost              uint64 `json:"associations_lost"`
 	Backpressure      uint64 `json:"messages_refused_full"`
 	ReceiveDropped    uint64 `json:"packets_dropped"`
+	Refused           uint64 `json:"attempts_refused"`
 	ReceiveBufferSize int    `json:"receive_buffer_bytes"`
 }
 
+func (t *Transport) add(o *Transport) {
+	t.Associations += o.Associations
+	t.ReceiveBufferSize += o.ReceiveBufferSize
+	for _, c := range []struct{ sum, more *uint64 }{
+		{&t.PacketsReceived, &o.PacketsReceived}, {&t.PacketsSent, &o.PacketsSent},
+		{&t.Malformed, &o.Malformed}, {&t.OutOfTheBlue, &o.OutOfTheBlue}, {&t.BadCookies, &o.BadCookies},
+		{&t.Inits, &o.Inits}, {&t.Lost, &o.Lost}, {&t.Backpressure, &o.Backpressure},
+		{&t.ReceiveDropped, &o.ReceiveDropped}, {&t.Refused, &o.Refused},
+	} {
+		*c.sum += *c.more
+	}
+}
+
 // TransportOf returns the counters of a door in the form of a snapshot.
-func TransportOf(sctp string, s transport.Stats) Transport {
+func TransportOf(s transport.Stats) Transport {
 	return Transport{
-		SCTP:         sctp,
 		Associations: s.Associations, PacketsReceived: s.PacketsIn, PacketsSent: s.PacketsOut,
 		Malformed: s.Malformed, OutOfTheBlue: s.OutOfTheBlue, BadCookies: s.BadCookies,
 		Inits: s.Inits, Lost: s.Lost, Backpressure: s.Backpressure,
-		ReceiveDropped: s.ReceiveDropped, ReceiveBufferSize: s.ReceiveBuffer,
+		ReceiveDropped: s.ReceiveDropped, Refused: s.Refused, ReceiveBufferSize: s.ReceiveBuffer,
 	}
 }
 

@@ -42,11 +42,6 @@ func (m *Machine) associationLost(now time.Time, in *machine.AssociationLost) {
 			return
 		}
 		m.loseHome(now, in.Reason)
-		return
-	}
-	if !in.Restarted {
-		delete(m.incoming, in.Association)
-		delete(m.former, in.Association)
 	}
 }
 
@@ -93,7 +88,7 @@ func (m *Machine) existing(s *server) (id machine.AssociationID, found *waiting)
 
 // samePlace reports whether two addresses lead to the same endpoint.
 func samePlace(a, b transport.Address) bool {
-	return a.Port == b.Port &&
+	return a.Via == b.Via && a.Port == b.Port &&
 		cmp.Or(a.UDPPort, rserpool.DefaultUDPPort) == cmp.Or(b.UDPPort, rserpool.DefaultUDPPort) &&
 		slices.ContainsFunc(a.IPs, func(ip netip.Addr) bool { return slices.Contains(b.IPs, ip) })
 }

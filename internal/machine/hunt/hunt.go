@@ -110,6 +110,11 @@ func New(cfg Config) *Machine {
 func (m *Machine) Step(now time.Time, in machine.Input) []machine.Effect {
 	clear(m.effects)
 	m.effects = m.effects[:0]
+	if in, ok := in.(*machine.AssociationLost); ok && !in.Restarted {
+		// Before the tick, which would end them after a pause.
+		delete(m.incoming, in.Association)
+		delete(m.former, in.Association)
+	}
 	m.tick(now)
 	switch in := in.(type) {
 	case *Servers:

@@ -17,6 +17,7 @@ type association struct {
 	id       machine.AssociationID
 	endpoint machine.Endpoint
 	remote   transport.Address
+	identity *transport.Identity // nil where the peer has not proved any
 	asap     *rserpool.Transport // remote, as the elements' ASAP transport
 	distance uint32              // of the elements behind it, in milliseconds
 	measured time.Time           // when its round-trip time was asked for
@@ -29,11 +30,14 @@ type association struct {
 	subscriptions []*subscription
 
 	// Of the ENRP endpoint: the peer that it leads to, nil before that is known,
-	// and where that is; whether it was asked for its presence; and what it was
-	// complained about already, one bit for each PeerIgnored.
+	// and where that is; whether this registrar has dialled; whether the peer was
+	// asked for its presence, and was found to be connected already; and what it
+	// was complained about, one bit for each PeerIgnored.
 	peer    *peer
 	contact *contact
+	dialled bool
 	greeted bool
+	second  bool
 	warned  uint32
 
 	// stalled is when the peer's queue was found full, zero while it takes
@@ -61,7 +65,7 @@ func (m *Machine) associationUp(in *machine.AssociationUp) {
 		m.turnAway(in.Association, d, TooMany)
 		return
 	}
-	a := &association{id: in.Association, endpoint: in.Endpoint, since: m.now, heard: m.now}
+	a := &association{id: in.Association, endpoint: in.Endpoint, dialled: d != nil, identity: in.Peer, since: m.now, heard: m.now}
 	a.setRemote(in.Remote)
 	a.patience.owner = a
 	m.associations[a.id] = a
@@ -108,6 +112,9 @@ func (a *association) setRemote(remote transport.Address) {
 		Port:      remote.Port,
 		UDPPort:   remote.UDPPort,
 		Addresses: a.remote.IPs,
+	}
+	if remote.Via != transport.SCTP {
+		a.asap.Protocol, a.asap.Use = rserpool.TCP, rserpool.DataAndControl
 	}
 }
 

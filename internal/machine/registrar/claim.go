@@ -98,8 +98,8 @@ func (m *Machine) ask(e *member) {
 // call lets an element wait for an association with its place.
 func (m *Machine) call(e *member) {
 	t := e.entry.Element().ASAPTransport
-	if e.call != nil || t == nil || len(t.Addresses) == 0 || t.Port == 0 {
-		return // the alarm ends it
+	if e.call != nil || t == nil || t.Protocol != rserpool.SCTP || len(t.Addresses) == 0 || t.Port == 0 {
+		return // the alarm ends it; who came over TCP has no port to be called at
 	}
 	s := &m.scope.calls
 	key := e.host()

@@ -54,6 +54,9 @@ type Config struct {
 	// Pool returns the options of a pool whose first element registers, which
 	// pools may share. If nil, or if it returns nil, a pool has none.
 	Pool func(rserpool.Handle) *handlespace.Options
+	// Admit reports whether somebody who has proved the identity, nil for none, may
+	// register elements of a pool. If nil, everybody may.
+	Admit func(rserpool.Handle, *transport.Identity) bool
 	// Run hands the machine a Call as soon as possible, for policies that hear of
 	// something outside. It may be called from any goroutine, but not within a
 	// Step. If nil, no policy may do so.

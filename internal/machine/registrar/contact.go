@@ -23,6 +23,7 @@ type contact struct {
 	dialled    time.Time // last
 	link       *association
 	peer       *peer // who is there, nil if that is not known
+	twin       *peer // who was there, and is connected at another place
 	failures   int   // to hear anybody there, in a row
 }
 
@@ -83,6 +84,11 @@ func (m *Machine) dropContact(c *contact) {
 
 // ring dials.
 func (c *contact) ring(m *Machine) {
+	if c.twin != nil && c.twin.link() != nil {
+		m.alarms.set(&c.alarm, m.after(maxRedial))
+		return
+	}
+	c.twin = nil
 	if c.ticket == 0 && c.link == nil && !c.own && !m.draining {
 		c.dialled = m.now
 		c.ticket = m.associate(c, machine.ENRPEndpoint, c.to)
@@ -226,7 +232,7 @@ func (m *Machine) meet(c *contact, a *association) {
 
 // samePlace reports whether two addresses lead to the same endpoint.
 func samePlace(a, b transport.Address) bool {
-	return a.Port == b.Port && udpPort(a.UDPPort) == udpPort(b.UDPPort) &&
+	return a.Via == b.Via && a.Port == b.Port && udpPort(a.UDPPort) == udpPort(b.UDPPort) &&
 		slices.ContainsFunc(a.IPs, func(ip netip.Addr) bool { return slices.Contains(b.IPs, ip) })
 }
 

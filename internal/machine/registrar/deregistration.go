@@ -7,12 +7,12 @@ import (
 
 // deregistration lets an element go (RFC 5352, Section 3.2). Who asks for an
 // element that is not registered has what it wants. Nobody may deregister
-// another host's element.
+// another host's element, or one that it might not register.
 func (m *Machine) deregistration(a *association, msg *asap.Deregistration) {
 	answer := &m.message.deregistration
 	*answer = asap.DeregistrationResponse{Handle: msg.Handle, Element: msg.Element}
 	if e := m.member(msg.Handle, msg.Element); e != nil {
-		if m.collides(a, e) || m.strange(a, e) {
+		if m.collides(a, e) || m.strange(a, e) || !m.admits(msg.Handle, a) {
 			answer.Error = rserpool.Fail(rserpool.SecurityRejection)
 			m.countCauses(answer.Error)
 		} else {

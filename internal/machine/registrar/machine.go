@@ -106,6 +106,7 @@ func (m *Machine) Step(now time.Time, in machine.Input) []machine.Effect {
 		in.f(now)
 	case *Configure:
 		m.space.SetOptions(in.Policies, in.Pool)
+		m.cfg.Admit = in.Admit
 	case *Adopt:
 		m.adoptPolicies(in)
 	case *Drain:

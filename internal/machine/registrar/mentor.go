@@ -98,7 +98,7 @@ func (m *Machine) searchesByMulticast() bool {
 // who it is.
 func (m *Machine) expectsContact() bool {
 	for _, c := range m.scope.contacts {
-		if !c.own && c.failures < redials && c.peer == nil {
+		if !c.own && c.twin == nil && c.failures < redials && c.peer == nil {
 			return true
 		}
 	}

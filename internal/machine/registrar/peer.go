@@ -8,6 +8,7 @@ import (
 	"time"
 
 	rserpool "github.com/rspool/rspool"
+	"github.com/rspool/rspool/internal/enrp"
 	"github.com/rspool/rspool/internal/transport"
 )
 
@@ -100,7 +101,7 @@ func (m *Machine) dropPeer(p *peer) {
 // sender returns the peer that speaks over the association, and whether it is
 // new. An association speaks for one registrar, the first that it names, and as
 // long as it lives no other one does.
-func (m *Machine) sender(a *association, id rserpool.RegistrarID) (p *peer, fresh bool) {
+func (m *Machine) sender(a *association, id rserpool.RegistrarID, msg enrp.Message) (p *peer, fresh bool) {
 	switch {
 	case a.peer != nil && a.peer.id == id:
 		return a.peer, false
@@ -117,10 +118,7 @@ func (m *Machine) sender(a *association, id rserpool.RegistrarID) (p *peer, fres
 	p = m.peer(id)
 	if p != nil {
 		if l := p.link(); l != nil && l != a {
-			m.ignore(a, Impostor, id.String())
-			if p.asked.IsZero() && l.sharesAddress(a) {
-				m.inquire(p) // it may have been started anew elsewhere
-			}
+			m.secondWay(a, p, msg)
 			return nil, false
 		}
 	} else if p = m.addPeer(id); p == nil {
@@ -136,6 +134,33 @@ func (m *Machine) sender(a *association, id rserpool.RegistrarID) (p *peer, fres
 		m.dead(displaced, "another registrar is in its place")
 	}
 	return p, true
+}
+
+// secondWay hears somebody who uses the name of a peer that is connected already.
+// Most likely it is the peer itself, which has several addresses and was dialled
+// at two of them: who has dialled learns that from a presence, and hangs up. Who
+// goes on is an impostor.
+func (m *Machine) secondWay(a *association, p *peer, msg enrp.Message) {
+	presence, ok := msg.(*enrp.Presence)
+	switch {
+	case a.dialled:
+		m.counters.Scope.Ignored[SecondWay]++
+		if c := a.contact; c != nil {
+			a.contact, c.link, c.twin = nil, nil, p
+			m.alarms.set(&c.alarm, m.after(maxRedial))
+			m.dropContact(c)
+		}
+		m.end(a, Idle)
+	case ok && presence.ReplyRequired && !a.second:
+		m.counters.Scope.Ignored[SecondWay]++
+		a.second = true
+		m.presenceTo(a, false)
+	default:
+		m.ignore(a, Impostor, p.id.String())
+	}
+	if l := p.link(); l != nil && p.asked.IsZero() && l.sharesAddress(a) {
+		m.inquire(p) // it may have been started anew elsewhere
+	}
 }
 
 // bind makes the association the peer's. It returns the peer that was there before.

@@ -6,6 +6,7 @@ import (
 	rserpool "github.com/rspool/rspool"
 	"github.com/rspool/rspool/engine"
 	"github.com/rspool/rspool/internal/handlespace"
+	"github.com/rspool/rspool/internal/transport"
 )
 
 // Call is an input by which a policy that has heard of something outside, as one of
@@ -24,6 +25,7 @@ func (m *Machine) run(f func(now time.Time)) {
 type Configure struct {
 	Policies *engine.Registry
 	Pool     func(rserpool.Handle) *handlespace.Options // as in Config
+	Admit    func(rserpool.Handle, *transport.Identity) bool
 }
 
 // Adopt is an input that applies the present options to a pool, if it is there.

@@ -37,6 +37,9 @@ func (m *Machine) register(a *association, msg *asap.Registration) *rserpool.Ope
 		return why
 	}
 	el := &msg.Element
+	if !m.admits(msg.Handle, a) {
+		return rserpool.Fail(rserpool.SecurityRejection)
+	}
 	known := m.member(msg.Handle, el.ID)
 	if known != nil && m.collides(a, known) {
 		m.verify(known) // the other may be dead, and this one back from elsewhere
@@ -105,6 +108,12 @@ func (m *Machine) wellFormed(a *association, msg *asap.Registration) *rserpool.O
 		t.Addresses = usable
 	}
 	return nil
+}
+
+// admits reports whether the peer may register elements of a pool, and take them
+// out (RFC 5352, Section 9.2).
+func (m *Machine) admits(h rserpool.Handle, a *association) bool {
+	return m.cfg.Admit == nil || m.cfg.Admit(h, a.identity)
 }
 
 // maxOpaque bounds the bytes of an element that the registrar stores without

@@ -27,8 +27,9 @@ type scope struct {
 
 	dials   map[machine.Ticket]dialler
 	tickets machine.Ticket
-	links   int    // associations of the ENRP endpoint
-	warned  uint32 // as an association's, of what comes from nowhere
+	history []TakeoverRecord // the last ones, oldest first
+	links   int              // associations of the ENRP endpoint
+	warned  uint32           // as an association's, of what comes from nowhere
 
 	// Used again and again:
 	decoder  enrp.Decoder
@@ -100,7 +101,7 @@ func (m *Machine) receivedENRP(a *association, payload []byte) {
 		m.ignore(a, WrongReceiver, receiver.String())
 		return
 	}
-	p, fresh := m.sender(a, sender)
+	p, fresh := m.sender(a, sender, msg)
 	if p == nil {
 		return
 	}

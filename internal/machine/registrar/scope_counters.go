@@ -44,6 +44,7 @@ const (
 	WrongSender                         // another sender than before on the association, or zero
 	OwnIdentity                         // somebody uses this registrar's identifier
 	Impostor                            // somebody uses the identifier of a peer that is connected
+	SecondWay                           // a peer that is connected answers at another address too
 	WrongReceiver                       // meant for somebody else
 	WrongTarget                         // a takeover that makes no sense
 	WrongHome                           // an element that is not the sender's
@@ -55,7 +56,7 @@ const (
 )
 
 var peerIgnoredNames = [...]string{"malformed", "unrecognized", "unexpected", "peer-error", "wrong-sender", "own-identity",
-	"impostor", "wrong-receiver", "wrong-target", "wrong-home", "unacceptable", "too-many-peers", "endless-table", "stalled", "bad-datagram"}
+	"impostor", "second-way", "wrong-receiver", "wrong-target", "wrong-home", "unacceptable", "too-many-peers", "endless-table", "stalled", "bad-datagram"}
 
 // String returns the reason in lower case.
 func (i PeerIgnored) String() string { return peerIgnoredNames[i] }

@@ -1,11 +1,15 @@
 package registrar
 
 import (
+	"slices"
 	"time"
 
 	rserpool "github.com/rspool/rspool"
 	"github.com/rspool/rspool/internal/machine"
 )
+
+// ID is the registrar's identifier.
+func (m *Machine) ID() rserpool.RegistrarID { return m.cfg.ID }
 
 // InSync reports whether the registrar knows the handlespace of its peers, or is
 // alone.
@@ -26,6 +30,16 @@ type Scope struct {
 	Contacts, Unanswered int
 	// Calls are the associations that are being opened to elements.
 	Calls int
+	// Takeovers are the last ones that were completed, oldest first.
+	Takeovers []TakeoverRecord
+}
+
+// TakeoverRecord is a takeover that was completed.
+type TakeoverRecord struct {
+	At         time.Time
+	Target, By rserpool.RegistrarID
+	Elements   int           // of the target, as far as they were known here
+	Took       time.Duration // from the target's death to the end; zero where a peer has done it
 }
 
 // PeerRegistrar is a peer as seen from outside.
@@ -69,7 +83,7 @@ type Takeover struct {
 
 // Scope returns how it stands between this registrar and its peers.
 func (m *Machine) Scope() Scope {
-	s := Scope{Enabled: m.scope.enabled, InSync: m.inSync(), Calls: len(m.scope.calls.byPlace)}
+	s := Scope{Enabled: m.scope.enabled, InSync: m.inSync(), Calls: len(m.scope.calls.byPlace), Takeovers: slices.Clone(m.scope.history)}
 	if p := m.scope.mentor.peer; p != nil {
 		s.Mentor = p.id
 	}

@@ -122,6 +122,7 @@ func (m *Machine) completeTakeover(p *peer) {
 	m.counters.Scope.TakeoversWon++
 	m.tellAll(&enrp.TakeoverServer{Route: m.everyone(), Target: p.id})
 	elements := m.owned(p.id)
+	m.remember(TakeoverRecord{At: m.now, Target: p.id, By: m.cfg.ID, Elements: len(elements), Took: m.now.Sub(t.since)})
 	m.observe(Observed{Event: TakeoverDone, Peer: p.id, Count: len(elements), Took: m.now.Sub(t.since)})
 	for _, e := range elements {
 		m.counters.Scope.TakenOver++
@@ -141,6 +142,7 @@ func (m *Machine) takeoverServer(from *peer, msg *enrp.TakeoverServer) {
 	}
 	m.counters.Scope.TakeoversByPeers++
 	elements := m.owned(msg.Target)
+	m.remember(TakeoverRecord{At: m.now, Target: msg.Target, By: from.id, Elements: len(elements)})
 	m.observe(Observed{Event: TakeoverByPeer, Peer: from.id, Count: len(elements), Detail: msg.Target.String()})
 	for _, e := range elements {
 		m.giveHome(e, from.id)
@@ -148,6 +150,17 @@ func (m *Machine) takeoverServer(from *peer, msg *enrp.TakeoverServer) {
 	if p := m.peer(msg.Target); p != nil {
 		m.dropPeer(p)
 	}
+}
+
+// maxHistory is how many takeovers are remembered.
+const maxHistory = 8
+
+func (m *Machine) remember(r TakeoverRecord) {
+	s := &m.scope
+	if len(s.history) == maxHistory {
+		s.history = slices.Delete(s.history, 0, 1)
+	}
+	s.history = append(s.history, r)
 }
 
 // takeoverLate follows a takeover that takes too long.

@@ -60,7 +60,7 @@ func (s *Session) resolved(now time.Time, in *Resolved) {
 		s.search.tried = nil
 		s.pause(now)
 	case !s.search.offer(in.Elements) && first:
-		s.end(ErrNotSCTP)
+		s.end(ErrUnusable)
 	case len(s.search.candidates) == 0:
 		s.search.forgive()
 		s.pause(now)

@@ -83,11 +83,18 @@ func (s *search) items(wanted uint32) uint32 {
 // reachable reports whether a session can be held with an element.
 func reachable(e rserpool.Element) bool {
 	t := &e.UserTransport
-	return e.ID != 0 && t.Protocol == rserpool.SCTP && t.Port != 0 && len(t.Addresses) > 0
+	return e.ID != 0 && (t.Protocol == rserpool.SCTP || t.Protocol == rserpool.TCP) && t.Port != 0 && len(t.Addresses) > 0
 }
 
 // addressOf returns where an element is dialled.
 func addressOf(e rserpool.Element) transport.Address {
 	t := &e.UserTransport
-	return transport.Address{IPs: t.Addresses, Port: t.Port, UDPPort: t.UDPPort}
+	via := transport.SCTP
+	switch {
+	case t.Protocol == rserpool.TCP && t.Use == rserpool.DataAndControl:
+		via = transport.TCP
+	case t.Protocol == rserpool.TCP:
+		via = transport.Stream
+	}
+	return transport.Address{Via: via, IPs: t.Addresses, Port: t.Port, UDPPort: t.UDPPort}
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // sessionWorld is the scenario of a session. Elements are numbers; with a d behind
-// it an element has no control channel, with a t it is reached by TCP.
+// it an element has no control channel, with a u it is reached by UDP.
 //
 //	session [items=N] [connect=7s] [delay=250ms] [timeout=60s] [nofailover] [queue=N]
 //	start
@@ -60,7 +60,7 @@ func newSessionWorld(t *testing.T, words []string) *sessionWorld {
 // testElement returns the element that a word of a scenario stands for.
 func testElement(word string) rserpool.Element {
 	e := rserpool.Element{
-		ID:     ids(strings.TrimRight(word, "dt"))[0],
+		ID:     ids(strings.TrimRight(word, "du"))[0],
 		Policy: rserpool.Policy{Type: rserpool.RoundRobin},
 		UserTransport: rserpool.Transport{
 			Protocol:  rserpool.SCTP,
@@ -73,8 +73,8 @@ func testElement(word string) rserpool.Element {
 	switch word[len(word)-1] {
 	case 'd':
 		e.UserTransport.Use = rserpool.DataOnly
-	case 't':
-		e.UserTransport.Protocol = rserpool.TCP
+	case 'u':
+		e.UserTransport.Protocol = rserpool.UDP
 	}
 	return e
 }

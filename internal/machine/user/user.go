@@ -24,8 +24,8 @@ var (
 	ErrBusy = errors.New("too many requests are waiting")
 	// ErrNoElement: no element of the pool could be reached in time.
 	ErrNoElement = errors.New("no element could be reached")
-	// ErrNotSCTP: the pool's elements are not reached by SCTP.
-	ErrNotSCTP = errors.New("the pool's elements are not reached by sctp")
+	// ErrUnusable: the pool's elements are reached neither by SCTP nor by TCP.
+	ErrUnusable = errors.New("the pool's elements are reached neither by sctp nor by tcp")
 	// ErrLost: the element is gone and there is no failover.
 	ErrLost = errors.New("the element is gone")
 )

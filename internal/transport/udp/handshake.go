@@ -291,7 +291,10 @@ func (d *Door) accept(k cookie, h header, from netip.AddrPort, now time.Duration
 	a := newAssociation(p, from, h.source, k.local)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if err := d.add(a); err != nil {
+	switch err := d.add(a); {
+	case errors.Is(err, transport.ErrInUse):
+		return nil // a dial of this side was faster, and both lead to one association
+	case err != nil:
 		_ = d.control(reply, from, chunkAbort, 0, appendParameter(nil, causeOutOfResource, nil))
 		return nil
 	}

@@ -1,0 +1,33 @@
+package status
+
+import (
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// What alerts and pages say of metrics is worth nothing where these are called
+// otherwise.
+func TestMetricsThatAreWrittenAboutExist(t *testing.T) {
+	source, err := os.ReadFile("metrics.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := regexp.MustCompile(`\brspool_([a-z_]+)`)
+	for _, file := range []string{"../../deploy/alerts.yml", "../../docs/operations.md", "../../docs/replication.md"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := name.FindAllStringSubmatch(string(text), -1)
+		if len(found) == 0 {
+			t.Errorf("%s: no metric is named", file)
+		}
+		for _, m := range found {
+			if !strings.Contains(string(source), `metric("`+m[1]+`"`) {
+				t.Errorf("%s: there is no metric %s", file, m[0])
+			}
+		}
+	}
+}
