@@ -46,7 +46,7 @@ func TestPagesNameEverything(t *testing.T) {
 // TestPoliciesOnPagesWork loads the policies on the pages and runs their tests.
 func TestPoliciesOnPagesWork(t *testing.T) {
 	block := regexp.MustCompile("(?ms)^```lua[^\n]*\n(.*?)^```$")
-	for _, page := range []string{"lua-policies.md", "lua-tests.md", "first-policy.md"} {
+	for _, page := range []string{"lua-policies.md", "lua-tests.md", "first-policy.md", "../README.md"} {
 		all := block.FindAllStringSubmatch(documented(t, page), -1)
 		if len(all) == 0 {
 			t.Errorf("docs/%s has no policy", page)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -233,6 +234,75 @@ func TestPoolsAllowWhoMayServeThem(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestElementOverTCPFindsAnotherRegistrarByItself(t *testing.T) {
+	ctx := within(t, time.Minute)
+	run := func(peers ...string) (r *registrar.Registrar, stop func()) {
+		c := registrar.Config{
+			Listen: "127.0.0.1", ASAPPort: -1, UDPPort: -1, ENRPPort: -1, Log: quiet,
+			Announce: registrar.AnnounceConfig{Disabled: true}, TCP: registrar.TCPConfig{Enabled: true, Port: -1},
+		}
+		c.ENRP.Peers = peers
+		r, err := registrar.New(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		serving, cancel := context.WithCancel(context.Background())
+		served := make(chan error, 1)
+		go func() { served <- r.Serve(serving) }()
+		stop = sync.OnceFunc(func() {
+			cancel()
+			if err := <-served; err != nil {
+				t.Errorf("registrar: %v", err)
+			}
+		})
+		t.Cleanup(stop)
+		return r, stop
+	}
+	first, stopFirst := run()
+	second, _ := run(first.PeerAddress().String())
+	host := func(rs ...*registrar.Registrar) *Host {
+		var at []string
+		for _, r := range rs {
+			at = append(at, r.Addresses()[1].String())
+		}
+		h, err := NewHost(&HostConfig{Listen: "127.0.0.1", Registrars: at, Log: quiet})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = h.Close() })
+		return h
+	}
+	l, err := Listen(ctx, "EchoPool", &ElementConfig{Host: host(first, second)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	go serveEcho(ctx, l)
+	u := host(second)
+	known := func() {
+		t.Helper()
+		for {
+			if a, err := Resolve(ctx, u, "EchoPool", 1); err == nil && len(a.Elements) == 1 {
+				return
+			}
+			select {
+			case <-ctx.Done():
+				t.Fatal("the other registrar does not know the element")
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+	}
+	known() // by replication
+	stopFirst()
+	for l.Status().Registrar != second.Addresses()[1].String() || !l.Status().Registered {
+		select {
+		case <-ctx.Done():
+			t.Fatalf("the element is at %+v", l.Status())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	known()
 }
 
 func TestTLSRegistrarNeedsGoodFiles(t *testing.T) {

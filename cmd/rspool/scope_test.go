@@ -286,3 +286,15 @@ func (s *scopeRun) without(how string, end func(*scopeRegistrar) error) (took, l
 		s.elements, owned, took.Round(time.Millisecond), how, answered, longest.Round(time.Millisecond))
 	return took, longest
 }
+
+// A registrar that is stopped is dead as one that is cut off: nobody is told.
+func TestElementsOutliveARegistrarThatIsStopped(t *testing.T) {
+	if *takeovers < 2 {
+		t.Skip("it takes the time of the detection; run it with -takeovers 2")
+	}
+	s := newScopeRun(t)
+	took, longest := s.without("SIGSTOP", func(r *scopeRegistrar) error { return r.process.cmd.Process.Signal(syscall.SIGSTOP) })
+	if took > detection+detection/2 || longest > detection+detection/2 {
+		t.Errorf("that is more than %v", detection+detection/2)
+	}
+}

@@ -121,7 +121,7 @@ func (a *app) simulate(ctx context.Context, x simulate.Exploration) error {
 			fmt.Fprintf(w, "seed %d: %v\n", r.Seed, r.Failure)
 		}
 		t := &s.Tally
-		_, err := fmt.Fprintf(w, "%d worlds of %.1f hours in %.1f s (%.0f a second, %.0f times as fast as life)\n"+
+		_, err := fmt.Fprintf(w, "%d worlds, %.1f hours of virtual time in %.1f s (%.0f a second, %.0f times as fast as life)\n"+
 			"%d messages, %d associations, %d resolutions, %d failovers, %d takeovers\n",
 			s.Seeds, s.Virtual.Hours(), took, v.SeedsPerSecond, s.Virtual.Seconds()/took,
 			t.Messages, t.Associations, t.Resolutions, t.Failovers, t.Takeovers)

@@ -25,10 +25,14 @@ func TestSteadyScopeIsNotSynchronised(t *testing.T) {
 		s.start()
 	}
 	const each = 100
-	s.register((*steadyElements+each-1)/each, each)
-	s.eventually("all elements everywhere", func() error { return s.complete(s.registrars...) })
-
 	began := time.Now()
+	s.register((*steadyElements+each-1)/each, each)
+	registered := time.Since(began)
+	s.eventually("all elements everywhere", func() error { return s.complete(s.registrars...) })
+	t.Logf("%d elements are registered, one after the other, after %v, and known to both registrars after %v",
+		s.elements, registered.Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
+
+	began = time.Now()
 	s.start()
 	joined := time.Since(began)
 	if err := s.complete(s.registrars...); err != nil {

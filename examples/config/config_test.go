@@ -7,7 +7,11 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"regexp"
 	"testing"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	rserpool "github.com/rspool/rspool"
 	builtin "github.com/rspool/rspool/builtin-policies"
@@ -123,5 +127,60 @@ func TestPlugins(t *testing.T) {
 	defer set.Close()
 	if s := set.Plugins(); len(s) != 1 || s[0].State != "running" {
 		t.Errorf("plugins are %+v", s)
+	}
+}
+
+var (
+	sleeping = regexp.MustCompile(`(?m)^(\s*)# (\s*(?:[a-z_0-9]+ += .*|[a-z]+ \{|\}))$`)
+	elided   = regexp.MustCompile(`"[0-9a-f]{4}\.\.\."`)
+)
+
+// TestFileHasEverything takes the comments away and looks for each attribute.
+func TestFileHasEverything(t *testing.T) {
+	src, err := os.ReadFile("rspool.hcl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	src = elided.ReplaceAll(sleeping.ReplaceAll(src, []byte("$1$2")), []byte(`"x"`))
+	file, diags := hclsyntax.ParseConfig(src, "rspool.hcl", hcl.InitialPos)
+	if diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	have := map[string]bool{}
+	paths(file.Body.(*hclsyntax.Body), "", have)
+	var want func(all []config.BlockSchema, path string)
+	want = func(all []config.BlockSchema, path string) {
+		for i := range all {
+			b := &all[i]
+			at := path + b.Name
+			if b.Name == "policy" {
+				at += " " + b.Labels[0]
+			}
+			if !have[at] {
+				t.Errorf("there is no block %s: add it, if only as a comment", at)
+			}
+			for _, a := range b.Attributes {
+				if !have[at+"."+a.Name] {
+					t.Errorf("%s.%s is nowhere: add it, if only as a comment", at, a.Name)
+				}
+			}
+			want(b.Blocks, at+".")
+		}
+	}
+	want(config.Schema(), "")
+}
+
+// paths notes the blocks and attributes of a file, as in "registrar.asap.port".
+func paths(b *hclsyntax.Body, path string, have map[string]bool) {
+	for name := range b.Attributes {
+		have[path+name] = true
+	}
+	for _, inner := range b.Blocks {
+		at := path + inner.Type
+		if inner.Type == "policy" {
+			at += " " + inner.Labels[0]
+		}
+		have[at] = true
+		paths(inner.Body, at+".", have)
 	}
 }

@@ -174,6 +174,7 @@ func (s *Setting) drawScope(r *rand.Rand, between func(least, most time.Duration
 		HandoverTimeout:   between(time.Second, 5*time.Second),
 		Suggest:           r.IntN(3) == 0,
 		DistanceStep:      []time.Duration{-1, 10 * time.Millisecond, 50 * time.Millisecond}[r.IntN(3)],
+		TablePart:         []int{0, 150, 400}[r.IntN(3)], // many parts although there are few elements
 	}
 	s.Scope.MaxTimeLastHeard = s.Scope.HeartbeatInterval * 2
 }

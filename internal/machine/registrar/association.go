@@ -99,6 +99,10 @@ func (m *Machine) turnAway(id machine.AssociationID, d dialler, why AbortReason)
 
 // setRemote keeps the peer's addresses in the form in which registrations are
 // compared with them.
+//
+// Deviation: the ASAP transport of an element is an SCTP transport (RFC 5354,
+// Section 3.10), of one that came over TCP too: it is then a place where nobody
+// listens, as other registrars find out after a takeover; see docs/deviations.md.
 func (a *association) setRemote(remote transport.Address) {
 	a.remote = remote
 	a.remote.IPs = make([]netip.Addr, 0, len(remote.IPs))
@@ -112,9 +116,6 @@ func (a *association) setRemote(remote transport.Address) {
 		Port:      remote.Port,
 		UDPPort:   remote.UDPPort,
 		Addresses: a.remote.IPs,
-	}
-	if remote.Via != transport.SCTP {
-		a.asap.Protocol, a.asap.Use = rserpool.TCP, rserpool.DataAndControl
 	}
 }
 

@@ -49,6 +49,14 @@ func (e *member) host() place {
 	return place{t.Addresses[0], t.Port, udpPort(t.UDPPort)}
 }
 
+// callable reports whether the element's host can be called by a registrar, as far
+// as one knows. One that came over TCP cannot.
+func (e *member) callable() bool {
+	t := e.entry.Element().ASAPTransport
+	return t != nil && len(t.Addresses) > 0 && t.Port != 0 &&
+		(e.association == nil || e.association.remote.Via == transport.SCTP)
+}
+
 // id is a number that is the place's at every registrar: its FNV-1a hash.
 func (p place) id() uint32 {
 	h := uint32(2166136261)
@@ -98,8 +106,8 @@ func (m *Machine) ask(e *member) {
 // call lets an element wait for an association with its place.
 func (m *Machine) call(e *member) {
 	t := e.entry.Element().ASAPTransport
-	if e.call != nil || t == nil || t.Protocol != rserpool.SCTP || len(t.Addresses) == 0 || t.Port == 0 {
-		return // the alarm ends it; who came over TCP has no port to be called at
+	if e.call != nil || t == nil || len(t.Addresses) == 0 || t.Port == 0 {
+		return // the alarm ends it
 	}
 	s := &m.scope.calls
 	key := e.host()

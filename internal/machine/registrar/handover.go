@@ -64,7 +64,13 @@ func (h *handover) ring(m *Machine) {
 	}
 	if len(h.queue) == 0 && m.now.Sub(h.round) >= handoverRound {
 		h.round, h.queue, h.owned, h.suggested = m.now, m.owned(m.cfg.ID), owned, 0
+		h.queue = slices.DeleteFunc(h.queue, func(e *member) bool { return !e.callable() })
 		h.heirs = map[place]*peer{}
+		if len(h.queue) == 0 { // the others find a new home by themselves
+			h.heirs = nil
+			m.leave()
+			return
+		}
 	}
 	gone := h.owned - owned
 	for h.suggested-gone < handoverWindow && len(h.queue) > 0 {

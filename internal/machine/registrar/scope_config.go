@@ -44,6 +44,9 @@ type ScopeConfig struct {
 	DistanceStep time.Duration
 	// MaxPeers bounds the peers: 128.
 	MaxPeers int
+	// TablePart bounds the bytes of one part of a handle table, unless a single
+	// element is larger: 1300, since deployed registrars keep to a packet too.
+	TablePart int
 }
 
 func (c ScopeConfig) withDefaults(d rserpool.Dialect) ScopeConfig {
@@ -65,6 +68,9 @@ func (c ScopeConfig) withDefaults(d rserpool.Dialect) ScopeConfig {
 	duration(&c.DistanceStep, 50*time.Millisecond, 50*time.Millisecond)
 	if c.MaxPeers == 0 {
 		c.MaxPeers = 128
+	}
+	if c.TablePart == 0 {
+		c.TablePart = 1300
 	}
 	return c
 }

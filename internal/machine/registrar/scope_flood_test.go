@@ -123,3 +123,66 @@ func TestPresencesInTheNameOfAConnectedPeer(t *testing.T) {
 		t.Errorf("%d presences and %d dials within a second, want 12 and none at most", n, b.dials)
 	}
 }
+
+// Whatever nonsense a peer repeats, it is counted each time, warned of once, and
+// nothing of it is kept or sent on.
+func TestNonsenseIsCountedAndWarnedOfOnce(t *testing.T) {
+	to := enrp.Route{Sender: 0x0b}
+	for _, tt := range []struct {
+		name string
+		msg  enrp.Message
+		why  PeerIgnored
+	}{
+		{"a takeover of nobody", &enrp.InitTakeover{Route: to}, WrongTarget},
+		{"a takeover of oneself", &enrp.InitTakeover{Route: to, Target: 0x0b}, WrongTarget},
+		{"a takeover of nobody that is done", &enrp.TakeoverServer{Route: to}, WrongTarget},
+		{"a takeover of oneself that is done", &enrp.TakeoverServer{Route: to, Target: 0x0b}, WrongTarget},
+		{"a sender of zero", &enrp.Presence{}, WrongSender},
+		{"another sender", &enrp.Presence{Route: enrp.Route{Sender: 0x77}}, WrongSender},
+		{"this registrar's identifier", &enrp.Presence{Route: enrp.Route{Sender: self}}, OwnIdentity},
+		{"another receiver", &enrp.ListRequest{Route: enrp.Route{Sender: 0x0b, Receiver: 0x77}}, WrongReceiver},
+		{"an element of zero", added(0x0b, foreign(0, 0x0b)), Unacceptable},
+		{"a home of zero", added(0x0b, foreign(1, 0)), WrongHome},
+		{"somebody else's home", added(0x0b, foreign(1, 0x0c)), WrongHome},
+		{"a table that nobody has asked for", &enrp.HandleTableResponse{Route: to, More: true}, PeerUnexpected},
+		{"a list that nobody has asked for", &enrp.ListResponse{Route: to}, PeerUnexpected},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := floodOf(t)
+			b.send(1, &enrp.ListResponse{Route: to}) // which was asked for
+			b.reset()
+			before := b.m.Scope()
+			for range 1000 {
+				b.send(1, tt.msg)
+			}
+			s, n := b.m.Scope(), b.m.Counters().Scope.Ignored[tt.why]
+			if n != 1000 || b.warns != 1 || len(b.sent) != 0 || b.dials != 0 {
+				t.Errorf("%d were counted, %d warnings, %v sent, %d dials; want 1000, 1, nothing and none", n, b.warns, b.sent, b.dials)
+			}
+			if len(s.Peers) != len(before.Peers) || s.Contacts != before.Contacts || b.m.space.Elements() != 1 {
+				t.Errorf("%d peers, %d contacts, %d elements", len(s.Peers), s.Contacts, b.m.space.Elements())
+			}
+		})
+	}
+}
+
+// A list may name nobody, the reader, or a place where nobody can be.
+func TestListsOfThoseWhoCannotBe(t *testing.T) {
+	b := newBully(t, Config{})
+	b.up(1)
+	b.send(1, presenceOf(0x0b, 0xffff))
+	nowhere := serverAt(0x99, netip.MustParseAddr("203.0.113.9"))
+	nowhere.Transport.Addresses = nil
+	unspecified := serverAt(0x9a, netip.IPv4Unspecified())
+	closed := serverAt(0x9b, netip.MustParseAddr("203.0.113.9"))
+	closed.Transport.Port = 0
+	b.reset()
+	b.send(1, &enrp.ListResponse{Route: enrp.Route{Sender: 0x0b}, Servers: []rserpool.Server{
+		*serverAt(0, netip.MustParseAddr("203.0.113.1")), *serverAt(self, netip.MustParseAddr("203.0.113.2")),
+		*nowhere, *unspecified, *closed,
+	}})
+	b.advance(time.Second)
+	if s := b.m.Scope(); b.dials != 0 || len(s.Peers) != 1 || s.Contacts != 1 {
+		t.Errorf("%d dials, %d peers, %d contacts", b.dials, len(s.Peers), s.Contacts)
+	}
+}

@@ -429,7 +429,7 @@ func TestTableRequestsAreAnsweredOneByOne(t *testing.T) {
 		for more := true; more; {
 			b.send(1, &enrp.HandleTableRequest{Route: enrp.Route{Sender: 0x0b}})
 			answer := b.last[1].(*enrp.HandleTableResponse)
-			if n := len(enrp.Append(nil, answer)); n > maxTablePart {
+			if n := len(enrp.Append(nil, answer)); n > b.m.cfg.Scope.TablePart {
 				t.Fatalf("a part has %d bytes", n)
 			}
 			for _, p := range answer.Pools {

@@ -31,6 +31,9 @@ func (m *Machine) suggest(e *member, p *peer) {
 // its elements, and would change it for ever if they preferred different ones;
 // see docs/deviations.md.
 func (m *Machine) suggestBest(e *member) {
+	if !e.callable() {
+		return
+	}
 	id := e.host().id()
 	best, metric := (*peer)(nil), uint32(m.cfg.ID)^id
 	for _, p := range m.scope.peers {

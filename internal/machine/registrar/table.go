@@ -7,10 +7,6 @@ import (
 	"github.com/rspool/rspool/internal/wire"
 )
 
-// maxTablePart bounds the bytes of one part of a handle table, unless a single
-// element is larger: deployed registrars keep to a packet too.
-const maxTablePart = 1300
-
 // tableHead is what a part has beside its elements.
 const tableHead = 12
 
@@ -69,7 +65,7 @@ func (m *Machine) tablePart(own bool, from handlespace.Cursor, answer *enrp.Hand
 		switch {
 		case tableHead+n > wire.MaxMessageLen:
 			return true // no message takes it, so no peer can have it
-		case used+n > maxTablePart && pool != nil:
+		case used+n > m.cfg.Scope.TablePart && pool != nil:
 			return false
 		}
 		used += n
