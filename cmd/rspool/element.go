@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"log/slog"
 	"slices"
 
@@ -9,16 +8,14 @@ import (
 	"github.com/spf13/pflag"
 
 	rserpool "github.com/rspool/rspool"
-	"github.com/rspool/rspool/config"
 	"github.com/rspool/rspool/internal/fractal"
-	"github.com/rspool/rspool/pool"
 )
 
 func newElementCommand(a *app) *cobra.Command {
 	const example = "  rspool element run fractal --registrar 127.0.0.1:3863"
 	return a.group("element", "Serve pools", example,
 		a.group("run", "Join a pool as an element and serve its users", example+"\n  rspool element run echo --policy least-used",
-			append(newElementServiceCommands(a), newElementFractalCommand(a))...,
+			append(newElementServiceCommands(a), newElementCalcAppCommand(a), newElementFractalCommand(a))...,
 		),
 	)
 }
@@ -44,23 +41,10 @@ finish; those that do not continue elsewhere.`,
 			if service.MaxSessions < 1 || service.Capacity < 0 || service.CookiePackets < 1 || service.CookieInterval < 0 {
 				return misusef("--max-sessions and --cookie-packets must be at least 1, --capacity and --cookie-interval not negative")
 			}
-			settings, err := a.settings()
-			if err != nil {
-				return err
-			}
-			if err := flags.apply(cmd.Flags(), &settings.Element); err != nil {
-				return misuse(err)
-			}
-			if flags.telemetry != "" {
-				settings.Telemetry.Listen = flags.telemetry
-			}
-			if settings.Element.Pool == "" {
-				settings.Element.Pool = fractal.DefaultHandle
-			}
-			if p := &settings.Element.Policy; p.Degradation == 0 && carries(p.Type, rserpool.FieldDegradation) {
-				p.Degradation = rserpool.LoadOf(1 / float64(service.MaxSessions))
-			}
-			return a.runFractal(cmd.Context(), settings, service, flags.readyFile)
+			return a.serveElement(cmd, &flags, fractal.DefaultHandle, service.MaxSessions, func(load func(rserpool.Load), log *slog.Logger) elementService {
+				service.Load, service.Log = load, log
+				return fractalService{fractal.NewServer(service)}
+			})
 		},
 	}
 	flags.add(cmd.Flags(), fractal.DefaultHandle)
@@ -79,17 +63,6 @@ func addFractalFlags(flags *pflag.FlagSet, service *fractal.ServerConfig) {
 func carries(t rserpool.PolicyType, field rserpool.PolicyField) bool {
 	fields, _ := t.Fields()
 	return slices.Contains(fields, field)
-}
-
-// runFractal serves the pool with images.
-func (a *app) runFractal(ctx context.Context, settings *config.Config, service fractal.ServerConfig, readyFile string) error {
-	return a.runElement(ctx, settings, readyFile, func(ln *pool.Listener, log *slog.Logger) elementService {
-		service.Log = log
-		if carries(settings.Element.Policy.Type, rserpool.FieldLoad) {
-			service.Load = ln.SetLoad
-		}
-		return fractalService{fractal.NewServer(service)}
-	})
 }
 
 // fractalService is a server that tells at the end what it has done.

@@ -7,6 +7,9 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/spf13/cobra"
+
+	rserpool "github.com/rspool/rspool"
 	"github.com/rspool/rspool/config"
 	"github.com/rspool/rspool/pool"
 )
@@ -17,6 +20,34 @@ type elementService interface {
 	Serve(ctx context.Context, ln *pool.Listener) error
 	// LogValue tells at the end what was done.
 	slog.LogValuer
+}
+
+// serveElement runs the element that flags and configuration describe. Its service has a
+// number of slots, and hears where to tell its load, nil where the policy carries none.
+func (a *app) serveElement(cmd *cobra.Command, flags *elementFlags, handle rserpool.Handle, slots int, service func(load func(rserpool.Load), log *slog.Logger) elementService) error {
+	settings, err := a.settings()
+	if err != nil {
+		return err
+	}
+	if err := flags.apply(cmd.Flags(), &settings.Element); err != nil {
+		return misuse(err)
+	}
+	if flags.telemetry != "" {
+		settings.Telemetry.Listen = flags.telemetry
+	}
+	if settings.Element.Pool == "" {
+		settings.Element.Pool = handle
+	}
+	policy := &settings.Element.Policy
+	if policy.Degradation == 0 && carries(policy.Type, rserpool.FieldDegradation) {
+		policy.Degradation = rserpool.LoadOf(1 / float64(slots))
+	}
+	return a.runElement(cmd.Context(), settings, flags.readyFile, func(ln *pool.Listener, log *slog.Logger) elementService {
+		if !carries(policy.Type, rserpool.FieldLoad) {
+			return service(nil, log)
+		}
+		return service(ln.SetLoad, log)
+	})
 }
 
 // drainTime is how long the sessions of a leaving element may take to finish.

@@ -7,7 +7,7 @@ import (
 
 	rserpool "github.com/rspool/rspool"
 	"github.com/rspool/rspool/internal/services"
-	"github.com/rspool/rspool/pool"
+	"github.com/rspool/rspool/internal/services/pingpong"
 )
 
 // newElementServiceCommands returns a command for each of the small services.
@@ -17,6 +17,7 @@ func newElementServiceCommands(a *app) []*cobra.Command {
 		newElementServiceCommand(a, "discard", "DiscardPool", "Throw every message away", services.Discard),
 		newElementServiceCommand(a, "daytime", "DaytimePool", "Tell the time, at once and for every message", services.Daytime),
 		newElementServiceCommand(a, "chargen", "CharGenPool", "Send characters, as fast as they are taken", services.Chargen),
+		newElementServiceCommand(a, "pingpong", pingpong.DefaultHandle, "Answer and count messages, across failovers", pingpong.Serve),
 	}
 }
 
@@ -38,28 +39,8 @@ to finish.`,
 			if cfg.MaxSessions < 1 {
 				return misusef("--max-sessions %d: want 1 at least", cfg.MaxSessions)
 			}
-			settings, err := a.settings()
-			if err != nil {
-				return err
-			}
-			if err := flags.apply(cmd.Flags(), &settings.Element); err != nil {
-				return misuse(err)
-			}
-			if flags.telemetry != "" {
-				settings.Telemetry.Listen = flags.telemetry
-			}
-			if settings.Element.Pool == "" {
-				settings.Element.Pool = handle
-			}
-			policy := &settings.Element.Policy
-			if policy.Degradation == 0 && carries(policy.Type, rserpool.FieldDegradation) {
-				policy.Degradation = rserpool.LoadOf(1 / float64(cfg.MaxSessions))
-			}
-			return a.runElement(cmd.Context(), settings, flags.readyFile, func(ln *pool.Listener, log *slog.Logger) elementService {
-				cfg.Service, cfg.Log = service, log
-				if carries(policy.Type, rserpool.FieldLoad) {
-					cfg.Load = ln.SetLoad
-				}
+			return a.serveElement(cmd, &flags, handle, cfg.MaxSessions, func(load func(rserpool.Load), log *slog.Logger) elementService {
+				cfg.Service, cfg.Load, cfg.Log = service, load, log
 				return services.NewServer(cfg)
 			})
 		},

@@ -43,6 +43,11 @@ func TestSteadyScopeIsNotSynchronised(t *testing.T) {
 		t.Errorf("that is more than %v", joinLimit)
 	}
 
+	s.register((*steadyElements/10+each-1)/each, each) // so that all three are homes
+	s.eventually("all elements everywhere", func() error { return s.complete(s.registrars...) })
+	for _, r := range s.registrars {
+		t.Logf("%s is the home of %d elements", r.process.name, s.statusOf(r).OwnedCount)
+	}
 	before := s.audits()
 	for end := time.Now().Add(*steady); time.Now().Before(end); {
 		time.Sleep(min(30*time.Second, time.Until(end)))

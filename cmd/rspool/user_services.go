@@ -15,7 +15,10 @@ import (
 
 // newUserServiceCommands returns a command for each of the small services.
 func newUserServiceCommands(a *app) []*cobra.Command {
-	return []*cobra.Command{newUserEchoCommand(a), newUserDiscardCommand(a), newUserDaytimeCommand(a), newUserChargenCommand(a)}
+	return []*cobra.Command{
+		newUserEchoCommand(a), newUserDiscardCommand(a), newUserDaytimeCommand(a), newUserChargenCommand(a),
+		newUserPingPongCommand(a), newUserCalcAppCommand(a),
+	}
 }
 
 // askFlags say how questions are put.

@@ -72,7 +72,10 @@ func (s *Server) serve(ctx context.Context, accept func(context.Context) (closer
 		defer s.sessions.Leave()
 		defer sn.Close()
 		s.served.Add(1)
-		if err := s.cfg.Service(ctx, sn); !errors.Is(err, io.EOF) {
+		switch err := s.cfg.Service(ctx, sn); {
+		case errors.Is(err, ErrProtocol):
+			s.cfg.Log.Warn("session ended: the user broke the protocol", "error", err)
+		case !errors.Is(err, io.EOF):
 			s.cfg.Log.Debug("session ended", "error", err)
 		}
 	})

@@ -3,12 +3,13 @@
 // services of elements. They show that a pool works, and give tests something to
 // talk to.
 //
-// They save no cookies: nothing of theirs is worth a failover. For a service
-// that is, see internal/fractal.
+// They save no cookies: nothing of theirs is worth a failover. For services that are,
+// see pingpong, calcapp and internal/fractal.
 package services
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/rspool/rspool/pool"
@@ -18,7 +19,11 @@ import (
 type Session interface {
 	Recv(ctx context.Context) (pool.Message, error)
 	Send(ctx context.Context, m pool.Message) error
+	SaveCookie(ctx context.Context, state []byte) error
 }
+
+// ErrProtocol is wrapped by the errors that a message of the peer causes.
+var ErrProtocol = errors.New("service protocol")
 
 // Service serves one session until it ends, and returns why it did.
 type Service func(ctx context.Context, s Session) error

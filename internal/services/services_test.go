@@ -54,6 +54,8 @@ func (s *script) Send(_ context.Context, m pool.Message) error {
 	return nil
 }
 
+func (s *script) SaveCookie(context.Context, []byte) error { return nil }
+
 func (s *script) Close() error { return nil }
 
 func TestServices(t *testing.T) {

@@ -202,7 +202,13 @@ func (m *Machine) unlinked(a *association) {
 		m.inquire(p)
 	}
 	if m.now.Sub(a.since) < shortLived {
-		m.alarms.set(&c.alarm, m.after(m.spread(firstRedial, 0.125)))
+		wait := firstRedial
+		if p.id < m.cfg.ID {
+			// Both may have dialled, and given up each the other's way as the
+			// second. They must not do so together again.
+			wait *= 3
+		}
+		m.alarms.set(&c.alarm, m.after(m.spread(wait, 0.125)))
 	}
 }
 

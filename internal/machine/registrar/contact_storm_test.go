@@ -45,3 +45,32 @@ func TestPeersThatHangUpAreDialledSparsely(t *testing.T) {
 		})
 	}
 }
+
+// Two registrars that have hung up on each other do not dial together.
+func TestOneOfTwoDialsFirst(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		peer rserpool.RegistrarID
+		want time.Duration
+	}{
+		{"the smaller", self + 1, 200 * time.Millisecond},
+		{"the larger", self - 1, 600 * time.Millisecond},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newBully(t, Config{Scope: ScopeConfig{Peers: []transport.Address{registrarAt("B", 9901)}}})
+			for ticket, dial := range b.calls {
+				b.step(&machine.AssociationUp{Association: 2, Endpoint: dial.Endpoint, Ticket: ticket, Remote: dial.To})
+			}
+			b.send(2, presenceOf(tt.peer, 0xffff))
+			b.reset()
+			ended := b.now
+			b.step(&machine.AssociationLost{Association: 2, Orderly: true})
+			for b.dials == 0 && b.now.Sub(ended) < 10*time.Second {
+				b.advance(time.Millisecond)
+			}
+			if after := b.now.Sub(ended); after < tt.want*7/8-time.Millisecond || after > tt.want*9/8+time.Millisecond {
+				t.Errorf("it dials after %v, want about %v", after, tt.want)
+			}
+		})
+	}
+}
