@@ -8,7 +8,7 @@ SEED          ?= 1
 LINT_VERSION  := v2.15.0
 LINT          := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
 
-.PHONY: all build check test race lint tidy bench bench-ratio fuzz load simulate lab clean
+.PHONY: all build check test race lint tidy bench bench-ratio fuzz load simulate lab lab-docs clean
 
 all: build
 
@@ -45,6 +45,9 @@ simulate: ## SEEDS worlds on virtual time, with faults, from seed SEED on
 
 lab: ## the tests that need kernel SCTP, in a throw-away guest
 	./test/lab/run
+
+lab-docs: ## the same, and its tables into docs/interop.md
+	./test/lab/run --docs
 
 clean:
 	rm -f rspool mandelbrot.png mandelbrot-elements.png

@@ -115,6 +115,9 @@ func readScript(name string) ([]byte, error) {
 func (r *reader) script(p *Policy, text []byte, summary string, err error) {
 	var e *lua.Error
 	if !errors.As(err, &e) || e.Line == 0 {
+		if e != nil {
+			err = errors.New(e.Message) // the place names the file
+		}
 		r.fail(p.place("source"), summary, sentence(err))
 		return
 	}

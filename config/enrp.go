@@ -62,7 +62,10 @@ func parsePeer(s string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if a.Port == 0 {
+	switch {
+	case a.Via != transport.SCTP:
+		return "", fmt.Errorf("address %s: registrars speak to each other over SCTP alone; leave %s:// out", quote(s), a.Via)
+	case a.Port == 0:
 		return "", fmt.Errorf("address %s: the port is 0; registrars have 9901 for each other", quote(s))
 	}
 	return a.String(), nil

@@ -7,6 +7,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2"
 )
@@ -92,8 +94,36 @@ func (e *Error) line(at *hcl.Range) string {
 	return strings.ToValidUTF8(strings.TrimSpace(string(line[:min(len(line), maxSnippet)])), "?")
 }
 
+// harmless replaces what could move the cursor of a terminal or change its colours.
+// Every byte keeps its place.
+func harmless(text []byte) []byte {
+	out := bytes.Clone(text)
+	for i := 0; i < len(out); {
+		r, n := utf8.DecodeRune(out[i:])
+		if r != '\n' && r != '\t' && r != '\r' && !unicode.IsPrint(r) || r == utf8.RuneError && n == 1 {
+			for j := range n {
+				out[i+j] = '?'
+			}
+		}
+		i += n
+	}
+	return out
+}
+
 // WriteText writes every diagnostic with the lines that it is about, wrapped to
 // width columns unless that is zero, and coloured for a terminal if asked.
 func (e *Error) WriteText(w io.Writer, width uint, color bool) error {
-	return hcl.NewDiagnosticTextWriter(w, e.files, width, color).WriteDiagnostics(e.diags)
+	files := make(map[string]*hcl.File, len(e.files))
+	for name, f := range e.files {
+		shown := *f
+		shown.Bytes = harmless(f.Bytes)
+		files[name] = &shown
+	}
+	diags := make(hcl.Diagnostics, len(e.diags))
+	for i, d := range e.diags {
+		shown := *d
+		shown.Summary, shown.Detail = string(harmless([]byte(d.Summary))), string(harmless([]byte(d.Detail)))
+		diags[i] = &shown
+	}
+	return hcl.NewDiagnosticTextWriter(w, files, width, color).WriteDiagnostics(diags)
 }

@@ -185,8 +185,20 @@ func share(l *rserpool.Load) value {
 			*l = rserpool.LoadOf(f)
 			return nil
 		},
-		get: func() (cty.Value, bool) { return cty.NumberFloatVal(l.Float64()), *l != 0 },
+		get: func() (cty.Value, bool) { return cty.NumberFloatVal(shortestShare(*l)), *l != 0 },
 	}
+}
+
+// shortestShare is the number with the fewest digits that stands for a load.
+func shortestShare(l rserpool.Load) float64 {
+	f := l.Float64()
+	for digits := 1; digits < 12; digits++ {
+		short, err := strconv.ParseFloat(strconv.FormatFloat(f, 'g', digits, 64), 64)
+		if err == nil && rserpool.LoadOf(short) == l {
+			return short
+		}
+	}
+	return f
 }
 
 // wholeNumber never builds a number larger than its bounds: HCL's have any size.

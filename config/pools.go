@@ -25,7 +25,7 @@ func poolBlock(p *registrar.PoolConfig, known *references) block {
 		name:   "pool",
 		labels: []string{"pattern"},
 		sample: []string{"*"},
-		doc:    "Pools whose handles match the pattern, in which * stands for any bytes and ? for one. The most specific pattern applies: the longest literal prefix, then the longest pattern.",
+		doc:    "Pools whose handles match the pattern, in which * stands for any bytes and ? for one. The most specific pattern applies: the handle itself, then the longest literal prefix, then the longest pattern.",
 		fields: []field{
 			{name: "policy", example: `"least-used"`, doc: "The selection policy: builtin.NAME, lua.NAME or plugin.NAME. If absent, the one that the pool's first element registers.", value: known.value(&p.Policy)},
 			{name: "fallback", example: `["builtin.least-used", "builtin.round-robin"]`, doc: "The policies that follow where the first fails, in this order. The last must not fail: round-robin comes behind one that is not built in. If absent, it is the only one.", value: known.list(&p.Fallback)},

@@ -142,7 +142,7 @@ func (o *affine) rescale() {
 	}
 }
 
-func (o *affine) renumbered() {}
+func (o *affine) renumbered([]*Member) {}
 
 func (o *affine) choose(n int, r *Request, dst []*Member) []*Member {
 	o.wanted, o.chosen = n, dst

@@ -52,7 +52,7 @@ func (o *drawn) selected(m *Member, seq uint64) {
 	}
 }
 
-func (o *drawn) renumbered() {
+func (o *drawn) renumbered([]*Member) {
 	o.sums = sums{}
 	for m := range o.selector.All() {
 		o.sums.set(int(m.slot), m.key)

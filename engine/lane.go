@@ -170,7 +170,6 @@ func (c *Chain) compact() {
 func twin(m, n *Member) *Member {
 	*n = Member{
 		seq:             m.seq,
-		priority:        m.priority,
 		Element:         m.Element,
 		Owner:           m,
 		Tags:            m.Tags,

@@ -10,14 +10,14 @@ import (
 // Member is an element as a Selector sees it. Whoever keeps elements embeds a
 // Member in each; it belongs to one Selector at a time.
 type Member struct {
-	// The first cache line is all that sorting looks at.
-	key         float64
-	seq         uint64
-	left, right *Member
-	parent      *Member
-	prev, next  *Member
-	priority    uint32
-	stamp       uint32 // number of the last draw that returned the member
+	// What sorting and counting look at comes first, for the sake of the cache.
+	key             float64
+	seq             uint64
+	selectionsTotal uint64
+	slot            int32 // index in Selector.members
+	load            rserpool.Load
+	selections      uint32
+	stamp           uint32 // number of the last draw that returned the member
 
 	// Element holds the registered values. The engine only reads it; after a
 	// change, call Selector.Update.
@@ -25,14 +25,9 @@ type Member struct {
 	// Owner is what the member is embedded in. The engine does not look at it.
 	Owner any
 
-	// What keys depend on follows close behind.
-	selectionsTotal uint64
-	selections      uint32
-	failures        uint32
-	slot            int32 // index in Selector.members
-	load            rserpool.Load
-	lastFailure     int64 // Unix time in nanoseconds, 0 for never
-	since           int64 // of the selection last seen, or when the member joined
+	lastFailure int64 // Unix time in nanoseconds, 0 for never
+	since       int64 // of the selection last seen, or when the member joined
+	failures    uint32
 
 	// Tags are those of the element, with what the configuration adds; nil for
 	// most.

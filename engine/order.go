@@ -51,4 +51,4 @@ func (idle) update(*Member)                                    {}
 func (idle) selected(m *Member, seq uint64)                    { m.seq = seq }
 func (idle) choose(_ int, _ *Request, dst []*Member) []*Member { return dst }
 func (idle) walk(*Request, func(*Member) bool)                 {}
-func (idle) renumbered()                                       {}
+func (idle) renumbered([]*Member)                              {}

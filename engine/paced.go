@@ -17,14 +17,14 @@ const golden = 0.6180339887498949
 type paced struct {
 	selector *Selector
 	policy   Paced
-	tree     tree
+	ranks    ranks
 	joined   uint32
 }
 
 // position is where the pool stands: at its next turn.
 func (o *paced) position() float64 {
-	if f := o.tree.first; f != nil && f.key < math.Inf(1) {
-		return f.key
+	if k, ok := o.ranks.first(); ok && k < math.Inf(1) {
+		return k
 	}
 	return 0
 }
@@ -47,10 +47,10 @@ func (o *paced) add(m *Member) {
 	} else {
 		m.key = d
 	}
-	o.tree.insert(m)
+	o.ranks.insert(m)
 }
 
-func (o *paced) remove(m *Member) { o.tree.remove(m) }
+func (o *paced) remove(m *Member) { o.ranks.remove(m) }
 
 // update keeps the turn of m where it is, unless m could not serve and now can, or
 // the reverse. A shorter step brings a turn forward that lies beyond it.
@@ -59,28 +59,31 @@ func (o *paced) update(m *Member) {
 	if k <= 1 {
 		k = min(m.key, o.position()+k)
 	}
-	o.tree.move(m, k, m.seq)
+	o.ranks.move(m, k, m.seq)
 }
 
 func (o *paced) selected(m *Member, seq uint64) {
-	o.tree.move(m, m.key+o.step(m), seq)
+	o.ranks.move(m, m.key+o.step(m), seq)
 	if p := o.position(); p >= rebase {
 		o.setBack(p)
 	}
 }
 
 func (o *paced) choose(n int, _ *Request, dst []*Member) []*Member {
-	return o.tree.choose(n, o.selector.strict, dst)
+	return o.ranks.choose(o.selector.members, n, o.selector.strict, dst)
 }
 
-func (o *paced) walk(_ *Request, visit func(*Member) bool) { o.tree.walk(o.selector.strict, visit) }
+func (o *paced) walk(_ *Request, visit func(*Member) bool) {
+	o.ranks.walk(o.selector.members, o.selector.strict, visit)
+}
 
-func (o *paced) renumbered() {}
+func (o *paced) renumbered(old []*Member) { o.ranks.rank(old) }
 
 // setBack takes p from all keys. That keeps their order: the differences lie on a
 // grid at least as fine as that of the keys, so that no two become equal.
 func (o *paced) setBack(p float64) {
-	for m := o.tree.first; m != nil; m = m.next {
+	for m := range o.selector.All() {
 		m.key -= p
 	}
+	o.ranks.rank(o.selector.members)
 }

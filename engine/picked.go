@@ -28,7 +28,7 @@ func (o *picked) remove(m *Member) {
 
 func (o *picked) update(*Member)                    {}
 func (o *picked) selected(m *Member, seq uint64)    { m.seq = seq }
-func (o *picked) renumbered()                       {}
+func (o *picked) renumbered([]*Member)              {}
 func (o *picked) walk(*Request, func(*Member) bool) {} // a Chooser has no Filter
 
 // The ways in which an answer is none.

@@ -6,7 +6,7 @@ import "math"
 type ranked struct {
 	selector *Selector
 	policy   Ranked
-	tree     tree
+	ranks    ranks
 }
 
 // key asks the policy; in a fault the member keeps its key.
@@ -30,55 +30,27 @@ func (o *ranked) add(m *Member) {
 		}
 	}
 	m.key = k
-	o.tree.insert(m)
+	o.ranks.insert(m)
 }
 
-func (o *ranked) remove(m *Member) { o.tree.remove(m) }
+func (o *ranked) remove(m *Member) { o.ranks.remove(m) }
 
-func (o *ranked) update(m *Member) { o.tree.move(m, o.key(m), m.seq) }
+func (o *ranked) update(m *Member) { o.ranks.move(m, o.key(m), m.seq) }
 
 func (o *ranked) selected(m *Member, seq uint64) {
 	k := m.key
 	if o.selector.depends(Selections) {
 		k = o.key(m)
 	}
-	o.tree.move(m, k, seq)
+	o.ranks.move(m, k, seq)
 }
 
 func (o *ranked) choose(n int, _ *Request, dst []*Member) []*Member {
-	return o.tree.choose(n, o.selector.strict, dst)
+	return o.ranks.choose(o.selector.members, n, o.selector.strict, dst)
 }
 
-func (o *ranked) walk(_ *Request, visit func(*Member) bool) { o.tree.walk(o.selector.strict, visit) }
-
-func (o *ranked) renumbered() {}
-
-// last returns the largest key with which a member may be chosen: those with an
-// infinite key are left out, unless the first one has it already and somebody has
-// to be chosen.
-func (t *tree) lastKey(strict bool) float64 {
-	if t.first.key < math.Inf(1) || strict {
-		return math.MaxFloat64
-	}
-	return t.first.key
+func (o *ranked) walk(_ *Request, visit func(*Member) bool) {
+	o.ranks.walk(o.selector.members, o.selector.strict, visit)
 }
 
-// choose appends the first n members that may be chosen.
-func (t *tree) choose(n int, strict bool, dst []*Member) []*Member {
-	last := t.lastKey(strict)
-	for m := t.first; m != nil && n > 0 && m.key <= last; m = m.next {
-		dst = append(dst, m)
-		n--
-	}
-	return dst
-}
-
-// walk visits the members that may be chosen, in order, until visit returns false.
-func (t *tree) walk(strict bool, visit func(*Member) bool) {
-	if t.first == nil {
-		return
-	}
-	last := t.lastKey(strict)
-	for m := t.first; m != nil && m.key <= last && visit(m); m = m.next {
-	}
-}
+func (o *ranked) renumbered(old []*Member) { o.ranks.rank(old) }

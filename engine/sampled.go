@@ -58,7 +58,7 @@ func (o *sampled) selected(m *Member, seq uint64) {
 	}
 }
 
-func (o *sampled) renumbered() {}
+func (o *sampled) renumbered([]*Member) {}
 
 func (o *sampled) choose(n int, r *Request, dst []*Member) []*Member {
 	o.request, o.scanned, o.wanted, o.drawn = r, 0, o.size+n-1, o.drawn[:0]

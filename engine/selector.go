@@ -76,8 +76,9 @@ type order interface {
 	// walk visits the members that choose could give, in the same order, each
 	// once, until visit returns false.
 	walk(r *Request, visit func(*Member) bool)
-	// renumbered follows a change of slots.
-	renumbered()
+	// renumbered follows a change of slots. The members are those by their former
+	// ones.
+	renumbered(old []*Member)
 }
 
 // NewSelector returns a Selector without members. It fails where the policy cannot
@@ -242,18 +243,12 @@ func units(l rserpool.Load) uint64 {
 	return uint64(l)
 }
 
-// Add takes in m with its Element, Owner and Tags set, and without a history. It
-// comes after its equals.
+// Add takes in m with its Element, Owner and Tags set, without Data and without a
+// history. It comes after its equals.
 func (s *Selector) Add(now time.Time, m *Member) {
-	*m = Member{
-		Element:  m.Element,
-		Owner:    m.Owner,
-		Tags:     m.Tags,
-		since:    now.UnixNano(),
-		slot:     int32(len(s.members)),
-		priority: s.rand.Uint32(),
-		seq:      s.nextSeq(),
-	}
+	m.selections, m.selectionsTotal, m.failures, m.lastFailure = 0, 0, 0, 0
+	m.key, m.seq, m.stamp = 0, s.nextSeq(), 0
+	m.slot, m.since = int32(len(s.members)), now.UnixNano()
 	s.join(now, m)
 }
 
@@ -327,8 +322,9 @@ func (s *Selector) compact() {
 		m.slot = int32(len(members))
 		members = append(members, m)
 	}
+	old := s.members
 	s.members = members
-	s.order.renumbered()
+	s.order.renumbered(old)
 }
 
 // Refresh ranks all members anew if the policy depends on any of the inputs.

@@ -8,7 +8,7 @@ func (o *uniform) add(*Member)                    {}
 func (o *uniform) remove(*Member)                 {}
 func (o *uniform) update(*Member)                 {}
 func (o *uniform) selected(m *Member, seq uint64) { m.seq = seq }
-func (o *uniform) renumbered()                    {}
+func (o *uniform) renumbered([]*Member)           {}
 
 func (o *uniform) choose(n int, _ *Request, dst []*Member) []*Member {
 	return o.selector.draw(n, dst)

@@ -224,7 +224,7 @@ func (p *Plugin) pause(backoff *time.Duration) bool {
 		wait = time.Duration(1<<63 - 1)
 	}
 	p.mu.Unlock()
-	if !again {
+	if !again && cfg.Restart.MaxIn5m >= 0 { // who allows none knows
 		cfg.Log.Error("plugin has failed: it ended too often", "restarts_in_5m", cfg.Restart.MaxIn5m, "remedy", "rspool plugin reload "+cfg.Name)
 	}
 	timer := time.NewTimer(wait)

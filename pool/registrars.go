@@ -19,6 +19,13 @@ type registrarName struct {
 	address transport.Address
 }
 
+// CheckRegistrar reports what is wrong with an entry of HostConfig.Registrars.
+// Whether names are known it does not look at.
+func CheckRegistrar(address string) error {
+	_, err := parseRegistrars([]string{address})
+	return err
+}
+
 // parseRegistrars reads HOST:PORT and HOST:PORT@UDPPORT, and what begins with
 // tcp:// or tls://, where HOST may be what transport.ParseAddress takes.
 func parseRegistrars(list []string) ([]registrarName, error) {

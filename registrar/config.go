@@ -115,9 +115,9 @@ type TLSConfig struct {
 
 // PoolConfig configures the pools whose handles match a pattern.
 type PoolConfig struct {
-	// Pattern is a handle, in which * stands for any bytes and ? for one. Of
-	// several patterns that match, the one with the longest literal prefix
-	// applies, then the longest.
+	// Pattern is a handle, in which * stands for any bytes and ? for one. The
+	// handle itself comes first; of several patterns that match, the one with the
+	// longest literal prefix applies, then the longest.
 	Pattern string
 	// Policy names the selection policy. If empty, the one that the pool's
 	// first element registers.

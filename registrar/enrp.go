@@ -77,6 +77,9 @@ func (r *Registrar) scope(cfg *Config) (role.ScopeConfig, error) {
 		if err != nil {
 			return s, fmt.Errorf("peer: %w", err)
 		}
+		if to.Via != transport.SCTP {
+			return s, fmt.Errorf("peer %q: registrars speak to each other over SCTP alone; leave %s:// out", text, to.Via)
+		}
 		if to.Port == 0 {
 			return s, fmt.Errorf("peer %q: the port is 0; registrars have 9901 for each other", text)
 		}

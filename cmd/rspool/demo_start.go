@@ -19,7 +19,7 @@ import (
 const (
 	loopback = "127.0.0.1"
 	// startTime is how long the processes may take to be ready.
-	startTime = 15 * time.Second
+	startTime = 30 * time.Second
 )
 
 // settings sees to a configuration for all processes, and returns the user's part.

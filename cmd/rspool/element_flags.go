@@ -78,6 +78,9 @@ func (f *elementFlags) apply(flags *pflag.FlagSet, e *config.Element) error {
 		if !slices.Contains(carried, field) {
 			return fmt.Errorf("policy %s does not carry a %s: leave --%s out, or choose another --policy", e.Policy.Type, field, name)
 		}
+		if field == rserpool.FieldWeight && f.element.Policy.Weight == 0 {
+			return fmt.Errorf("--weight 0: want 1 or more; an element that is to serve nobody leaves its pool")
+		}
 		e.Policy.SetValue(field, f.element.Policy.Value(field))
 	}
 	if e.Policy.Weight == 0 && slices.Contains(carried, rserpool.FieldWeight) {

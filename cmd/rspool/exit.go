@@ -58,6 +58,8 @@ func exitCode(err error) int {
 		return exitDone
 	case errors.As(err, &e):
 		return e.code
+	case errors.Is(err, rserpool.ErrHandle):
+		return exitMisuse
 	case errors.Is(err, pool.ErrNoElement), errors.Is(err, rserpool.Fail(rserpool.UnknownPoolHandle)):
 		return exitNotFound
 	case errors.Is(err, pool.ErrNoRegistrar), errors.Is(err, context.DeadlineExceeded):

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/spf13/pflag"
 
 	"github.com/rspool/rspool/internal/transport/sctp"
@@ -18,11 +20,29 @@ type hostFlags struct {
 }
 
 func (f *hostFlags) add(flags *pflag.FlagSet) {
-	flags.StringArrayVar(&f.registrars, "registrar", nil, "`ADDRESS` of a registrar, as HOST:PORT or HOST:PORT@UDPPORT, or tcp://HOST:PORT or tls://HOST:PORT; may be repeated (default: those that announce themselves)")
+	flags.Var(&registrarsFlag{&f.registrars}, "registrar", "`ADDRESS` of a registrar, as HOST:PORT or HOST:PORT@UDPPORT, or tcp://HOST:PORT or tls://HOST:PORT; may be repeated (default: those that announce themselves)")
 	flags.Var(&choice{&f.mode, sctp.Modes}, "transport", "whose SCTP: auto, kernel, udp or both (default auto)")
 	flags.StringVar(&f.listen, "listen", "", "`IP` address of the own end, or several with commas between them for the kernel's SCTP (default: all)")
 	flags.Var(&portFlag{&f.udpPort, 0}, "udp-port", "UDP port that encapsulates SCTP, or any for a free one (default any)")
 	addCertificateFlags(flags, &f.tls.CertFile, &f.tls.KeyFile, &f.tls.CAFile)
+}
+
+// registrarsFlag is a flag that takes a registrar's address each time.
+type registrarsFlag struct{ list *[]string }
+
+func (f *registrarsFlag) String() string {
+	if f.list == nil {
+		return ""
+	}
+	return strings.Join(*f.list, ",")
+}
+func (f *registrarsFlag) Type() string { return "stringArray" }
+func (f *registrarsFlag) Set(s string) error {
+	if err := pool.CheckRegistrar(s); err != nil {
+		return err
+	}
+	*f.list = append(*f.list, s)
+	return nil
 }
 
 // apply lets the flags that were given win over the configuration.

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"text/tabwriter"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 
@@ -72,10 +75,27 @@ func (a *app) printError(err error) {
 		}
 		_ = files.WriteText(a.stderr, uint(columns), isTerminal)
 	case isFar && far.Text != "":
-		fmt.Fprint(a.stderr, far.Text)
+		fmt.Fprint(a.stderr, escaped(far.Text))
 	default:
-		fmt.Fprintf(a.stderr, "rspool: %v\n", err)
+		fmt.Fprintf(a.stderr, "rspool: %s\n", escaped(err.Error()))
 	}
+}
+
+// escaped replaces what could move the cursor or change colours by what Go writes
+// for it: some of the text may come from a peer or a file. Lines stay lines.
+func escaped(s string) string {
+	var b strings.Builder
+	for len(s) > 0 {
+		r, n := utf8.DecodeRuneInString(s)
+		if r == '\n' || r == '\t' || unicode.IsPrint(r) && !(r == utf8.RuneError && n == 1) {
+			b.WriteString(s[:n])
+		} else {
+			quoted := strconv.Quote(s[:n])
+			b.WriteString(quoted[1 : len(quoted)-1])
+		}
+		s = s[n:]
+	}
+	return b.String()
 }
 
 // table writes rows in columns, the first row being the headings.

@@ -72,7 +72,7 @@ func (u *userFractal) run(ctx context.Context, flags *pflag.FlagSet) (err error)
 	if err != nil {
 		return err
 	}
-	log := u.app.logger(settings.Log)
+	log := u.app.quietLogger(settings.Log)
 	ctx, stop := u.app.untilSignal(ctx, log)
 	defer stop()
 	cfg, end, err := u.user.open(ctx, u.app, settings, flags, log)

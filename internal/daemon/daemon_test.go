@@ -117,7 +117,13 @@ func files(t *testing.T, extra string) map[string]string {
 
 func (w *world) write(name, text string) {
 	w.t.Helper()
-	if err := os.WriteFile(filepath.Join(w.dir, name), []byte(text), 0o644); err != nil {
+	// In one step, so that nobody ever reads a half of it.
+	file := filepath.Join(w.dir, name)
+	err := os.WriteFile(file+".new", []byte(text), 0o644)
+	if err == nil {
+		err = os.Rename(file+".new", file)
+	}
+	if err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -138,7 +144,7 @@ func (w *world) edit(name, old, now string) {
 // until waits until the log contains a text.
 func (w *world) until(text string) {
 	w.t.Helper()
-	for end := time.Now().Add(20 * time.Second); !strings.Contains(w.logs.String(), text); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); !strings.Contains(w.logs.String(), text); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			w.t.Fatalf("the log does not say %q:\n%s", text, w.logs.String())
 		}

@@ -9,30 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/rspool/rspool/internal/status"
 	"github.com/rspool/rspool/plugins"
-	"github.com/rspool/rspool/plugins/protocol"
-	"github.com/rspool/rspool/plugins/sdk"
 )
-
-// TestMain makes the test binary a plugin where it is started as one.
-func TestMain(m *testing.M) {
-	if os.Getenv(protocol.Cookie) != "" {
-		_ = sdk.Serve(sdk.Plugin{
-			Name: "tester", Version: "1.0.0",
-			Policies: []sdk.Policy{{
-				Name: "by-load", Summary: "The least load first.", Needs: []sdk.Field{sdk.Load},
-				Rank: func(*sdk.Pool) (sdk.Ranker, error) {
-					return sdk.RankFunc(func(e sdk.Element) sdk.Rank { return sdk.Rank{Key: e.Load, Step: 0.001} }), nil
-				},
-			}},
-		})
-		os.Exit(0)
-	}
-	goleak.VerifyTestMain(m)
-}
 
 func TestScriptIsReloadedUnderLoad(t *testing.T) {
 	w := start(t, files(t, ""))
@@ -114,7 +93,8 @@ func TestPluginDiesUnderLoad(t *testing.T) {
   tick_timeout  = "1s"
   rank_ttl      = "1s"
   restart {
-    backoff_min = "2s"
+    backoff_min = "4s"
+    backoff_max = "4s"
   }`))
 	const (
 		byPlugin   = `rspool_policy_pools{policy="plugin.by-load",standing="in-use"} 1`
@@ -162,8 +142,12 @@ func TestPluginIsReplacedUnderLoad(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("plugins are looked after on Linux only")
 	}
-	w := start(t, pluginFiles(t, `stop_timeout = "1s"`))
+	w := start(t, pluginFiles(t, `
+  stop_timeout = "1s"
+  tick_timeout = "1m" # a busy machine is no reason
+  rank_ttl     = "2m"`))
 	c := gather(t, w)
+	w.shows(`rspool_policy_pools{policy="plugin.by-load",standing="in-use"} 1`)
 	c.goOn(200)
 	before, left := w.Plugins()[0], w.trips("plugin.by-load")
 	if err := w.ReloadPlugin(t.Context(), "tester"); err != nil {

@@ -11,18 +11,19 @@ import (
 
 // Entry is an element in a pool.
 type Entry struct {
+	// What a removal looks at comes first, and with it what the member sorts by.
+	pool       *Pool // nil once removed
+	owner      *owner
+	slot       int32  // in the expiry heap
+	generation uint32 // differs from the owner's where the element is marked
+
 	member  engine.Member
 	element rserpool.Element
-	pool    *Pool // nil once removed
-	owner   *owner
 	expires int64 // distance from Space.epoch in nanoseconds, the largest for never
 
 	// Attachment is for the owner of the Space: what it wants to know about
 	// the element without looking it up.
 	Attachment any
-
-	slot       int32  // in the expiry heap
-	generation uint32 // differs from the owner's where the element is marked
 }
 
 // ID returns the element's identifier.

@@ -121,12 +121,20 @@ func (b *block[K, V]) remove(i int) {
 	b.slots = slices.Delete(b.slots, i, i+1)
 }
 
-// split moves the keys from number i on into a new block.
+// split moves the keys from number i on into a new block. The values of those that
+// stay get the first slots.
 func (b *block[K, V]) split(i int) *block[K, V] {
-	front, behind := newBlock[K, V](), newBlock[K, V]()
-	front.append(b, 0, i)
+	behind := newBlock[K, V]()
 	behind.append(b, i, len(b.keys))
-	*b = *front
+	var values [blockLen]V
+	copy(values[:], b.values)
+	for n, slot := range b.slots[:i] {
+		b.values[n] = values[slot]
+		b.slots[n] = uint8(n)
+	}
+	clear(b.keys[i:]) // handles
+	clear(b.values[i:])
+	b.keys, b.slots, b.values = b.keys[:i], b.slots[:i], b.values[:i]
 	return behind
 }
 

@@ -9,9 +9,13 @@ import (
 )
 
 // Patterns finds what was said about the pools whose handles match a pattern, in
-// which * stands for any bytes and ? for one. Of several patterns that match, the
-// one with the longest literal prefix applies, then the longest.
-type Patterns[T any] struct{ rules []rule[T] }
+// which * stands for any bytes and ? for one. The handle itself comes first; of
+// several patterns that match, the one with the longest literal prefix applies,
+// then the longest.
+type Patterns[T any] struct {
+	exact map[string]T
+	rules []rule[T] // those with * or ?
+}
 
 type rule[T any] struct {
 	pattern string
@@ -22,9 +26,16 @@ type rule[T any] struct {
 // Add adds a pattern. It fails where another pattern of the same rank can match
 // the same handle.
 func (p *Patterns[T]) Add(pattern string, value T) error {
-	r := rule[T]{pattern: pattern, prefix: len(pattern), value: value}
-	if i := strings.IndexAny(pattern, "*?"); i >= 0 {
-		r.prefix = i
+	r := rule[T]{pattern: pattern, prefix: strings.IndexAny(pattern, "*?"), value: value}
+	if r.prefix < 0 {
+		if _, twice := p.exact[pattern]; twice {
+			return fmt.Errorf("pool %q is configured twice: merge the two", pattern)
+		}
+		if p.exact == nil {
+			p.exact = map[string]T{}
+		}
+		p.exact[pattern] = value
+		return nil
 	}
 	for _, o := range p.rules {
 		if o.prefix == r.prefix && len(o.pattern) == len(pattern) && Overlap(o.pattern, pattern) {
@@ -46,6 +57,9 @@ func (p *Patterns[T]) Add(pattern string, value T) error {
 
 // Find returns what applies to a handle, and whether anything does.
 func (p *Patterns[T]) Find(h rserpool.Handle) (T, bool) {
+	if v, ok := p.exact[string(h)]; ok {
+		return v, true
+	}
 	for _, r := range p.rules {
 		if match(r.pattern, string(h)) {
 			return r.value, true

@@ -17,6 +17,7 @@ func TestTheMostSpecificPatternApplies(t *testing.T) {
 		want     string // empty: none applies
 	}{
 		{"the handle itself", "a* abc ab*", "abc", "abc"},
+		{"the handle itself before what begins with it", "abc* abc", "abc", "abc"},
 		{"the longest literal prefix", "a* *bcd* ab*", "abcd", "ab*"},
 		{"of equal prefixes the longest", "a* a*d a*cd", "abcd", "a*cd"},
 		{"everything", "*", "x", "*"},

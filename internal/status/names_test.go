@@ -2,6 +2,7 @@ package status
 
 import (
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -10,12 +11,20 @@ import (
 // What alerts and pages say of metrics is worth nothing where these are called
 // otherwise.
 func TestMetricsThatAreWrittenAboutExist(t *testing.T) {
-	source, err := os.ReadFile("metrics.go")
+	files, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
+	var source []byte
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		source = append(source, text...)
+	}
 	name := regexp.MustCompile(`\brspool_([a-z_]+)`)
-	for _, file := range []string{"../../deploy/alerts.yml", "../../docs/operations.md", "../../docs/replication.md"} {
+	for _, file := range []string{"../../deploy/alerts.yml", "../../docs/operations.md", "../../docs/replication.md", "../../docs/lua-limits.md"} {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)

@@ -138,31 +138,62 @@ func (w *Watcher) Run(ctx context.Context, changed func(paths []string)) {
 			w.log.Warn("changes of files may be noticed late", "error", err, "interval", poll)
 		case <-quiet.C:
 			first = time.Time{}
-			w.compare(changed)
+			if w.compare(changed) {
+				quiet.Reset(settle)
+			}
 		case <-tick.C:
 			w.compare(changed)
 		}
 	}
 }
 
-// compare reads all files and calls changed where any differs from before.
-func (w *Watcher) compare(changed func([]string)) {
-	if paths := w.differing(); len(paths) > 0 {
+// compare reads all files and calls changed where any differs from before. It says
+// whether to look again soon.
+func (w *Watcher) compare(changed func([]string)) (again bool) {
+	paths, again := w.differing()
+	if len(paths) > 0 {
 		changed(paths)
 	}
+	return again
 }
 
-// differing returns the files that differ from before, which is told once.
-func (w *Watcher) differing() (paths []string) {
+// differing returns the files that differ from before, which is told once. Those that
+// somebody may be writing just now are left for later.
+func (w *Watcher) differing() (paths []string, again bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, p := range slices.Sorted(maps.Keys(w.prints)) {
-		if f := fingerprint(p); f != w.prints[p] {
+		f := fingerprint(p)
+		switch {
+		case f == w.prints[p]:
+		case unfinished(p):
+			again = true
+		default:
 			w.prints[p] = f
 			paths = append(paths, p)
 		}
 	}
-	return paths
+	return paths, again
+}
+
+// unfinished reports whether a file, or one in a folder, was emptied a moment ago: who
+// writes in place does that first.
+func unfinished(path string) bool {
+	in, err := os.Stat(path)
+	if err != nil {
+		return false
+	}
+	empty := func(in os.FileInfo) bool {
+		return in.Mode().IsRegular() && in.Size() == 0 && time.Since(in.ModTime()) < patience
+	}
+	if !in.IsDir() {
+		return empty(in)
+	}
+	entries, err := os.ReadDir(path)
+	return err == nil && slices.ContainsFunc(entries, func(e os.DirEntry) bool {
+		in, err := e.Info()
+		return err == nil && empty(in)
+	})
 }
 
 // fingerprint is a hash of a file's contents, or of the names and contents of the

@@ -178,3 +178,40 @@ func TestPathsMayBeSetWhileRunning(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestUnfinishedFiles(t *testing.T) {
+	now, before := time.Now().Add(time.Minute), time.Now().Add(-time.Minute)
+	for _, tt := range []struct {
+		name, text string
+		written    time.Time
+		want       bool
+	}{
+		{"emptied_just_now", "", now, true},
+		{"emptied_long_ago", "", before, false},
+		{"written_just_now", "x", now, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "file")
+			write(t, file, tt.text)
+			if err := os.Chtimes(file, tt.written, tt.written); err != nil {
+				t.Fatal(err)
+			}
+			for _, path := range []string{file, filepath.Dir(file)} {
+				if got := unfinished(path); got != tt.want {
+					t.Errorf("unfinished is %t of %s", got, path)
+				}
+			}
+		})
+	}
+	if unfinished(filepath.Join(t.TempDir(), "nowhere")) {
+		t.Error("a file that is gone is unfinished")
+	}
+}
+
+func TestEmptiedFilesAreReportedLater(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	write(t, file, "something")
+	reports := watching(t, file)
+	write(t, file, "")
+	want(t, reports, file)
+}

@@ -63,6 +63,9 @@ type Config struct {
 	Run func(*Call)
 }
 
+// Defaults returns the configuration that holds where nothing is set.
+func Defaults(d rserpool.Dialect) Config { return Config{Dialect: d}.withDefaults() }
+
 func (c Config) withDefaults() Config {
 	number := func(v *int, d int) {
 		if *v == 0 {

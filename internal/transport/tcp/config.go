@@ -53,6 +53,13 @@ type Config struct {
 	SendBuffer int
 }
 
+// Defaults returns the configuration that holds where nothing is set.
+func Defaults() Config {
+	var c Config
+	c.setDefaults()
+	return c
+}
+
 func (c *Config) setDefaults() {
 	or(&c.DialTimeout, 7500*time.Millisecond)
 	or(&c.ShutdownTimeout, 15*time.Second)

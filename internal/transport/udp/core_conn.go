@@ -96,8 +96,12 @@ func (c *core) drain(b []byte) {
 	c.dirty = c.dirty[:0]
 }
 
-// Write sends one of pion's packets.
+// Write sends one of pion's packets. Its heartbeats are left out: the association has
+// its own, and pion writes them without their mandatory parameter.
 func (cc *coreConn) Write(b []byte) (int, error) {
+	if b[headerLen] == chunkHeartbeat {
+		return len(b), nil
+	}
 	if b[headerLen] == chunkShutdownComplete {
 		cc.orderly.Store(true)
 	}

@@ -141,7 +141,7 @@ func (d *Door) onInit(c chunk, h header, from netip.AddrPort) {
 	v = k.local.append(v)
 	v = be.AppendUint16(v, parameterCookie)
 	v = be.AppendUint16(v, 4+cookieLen)
-	v = appendPadding(d.baker.append(v, k))
+	v = d.baker.append(v, k)
 	unknownParameters(parameters, func(raw []byte) { v = appendParameter(v, parameterUnrecognized, raw) })
 	_ = d.control(reply, from, chunkInitAck, 0, v)
 }

@@ -131,23 +131,25 @@ func appendHeader(b []byte, h header) []byte {
 	return append(b, 0, 0, 0, 0)
 }
 
+// appendChunk adds a chunk of values, each of which begins at a multiple of four
+// bytes. The padding of the last one is the chunk's, which its length leaves out (RFC
+// 9260, Section 3.2).
 func appendChunk(b []byte, kind, flags byte, value ...[]byte) []byte {
-	n := 4
+	at := len(b)
+	b = append(b, kind, flags, 0, 0)
 	for _, v := range value {
-		n += len(v)
+		b = append(appendPadding(b), v...)
 	}
-	b = append(b, kind, flags, byte(n>>8), byte(n))
-	for _, v := range value {
-		b = append(b, v...)
-	}
+	be.PutUint16(b[at+2:], uint16(len(b)-at))
 	return appendPadding(b)
 }
 
-// appendParameter adds an error cause or a parameter: both have the same frame.
+// appendParameter adds an error cause or a parameter: both have the same frame. Its
+// padding comes with whatever follows.
 func appendParameter(b []byte, kind uint16, value []byte) []byte {
-	b = be.AppendUint16(b, kind)
+	b = be.AppendUint16(appendPadding(b), kind)
 	b = be.AppendUint16(b, uint16(4+len(value)))
-	return appendPadding(append(b, value...))
+	return append(b, value...)
 }
 
 // nextParameter cuts the first parameter or error cause off. The padding of the
