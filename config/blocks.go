@@ -26,6 +26,7 @@ func (c *Config) blocks() []block {
 		c.User.block(c.known),
 		c.Log.block(),
 		c.Telemetry.block(),
+		c.CSP.block(),
 		c.Admin.block(),
 	}
 }
@@ -64,6 +65,17 @@ func (t *Telemetry) block() block {
 		doc:  "Where /metrics, /healthz, /readyz and /status are served over HTTP. Whoever reaches the address may read them.",
 		fields: []field{
 			{name: "listen", example: `"127.0.0.1:9100"`, doc: "IP address and port. If absent, nothing is served.", value: hostPort(&t.Listen)},
+		},
+	}
+}
+
+func (c *CSP) block() block {
+	return block{
+		name: "csp",
+		doc:  "To which monitor the process reports by the Component Status Protocol: \"rspool top --csp\", or a deployed one.",
+		fields: []field{
+			{name: "server", example: `"192.0.2.9:2960"`, doc: "The monitor's UDP address and port. If absent, nothing is reported.", value: hostPort(&c.Server)},
+			{name: "interval", def: `"1s"`, doc: "Time between two reports.", value: duration(&c.Interval, 100*time.Millisecond, time.Hour)},
 		},
 	}
 }

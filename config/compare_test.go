@@ -70,7 +70,7 @@ func TestSchemaIsFound(t *testing.T) {
 		{"several_blocks", "policy.config", "policy lua NAME(config()) policy plugin NAME(config())", ""},
 		{"a_word_that_is_nearly_one", "telemetri", "", `there is no block or attribute "telemetri"; did you mean "telemetry"?`},
 		{"an_attribute_that_is_nearly_one", "log.levle", "", `there is no block or attribute "log.levle"; did you mean "log.level"?`},
-		{"an_attribute_that_is_none", "log.iridescence", "", `there is no block or attribute "log.iridescence"; the blocks are admin, element, log, plugin, policy, pool, registrar, telemetry, user`},
+		{"an_attribute_that_is_none", "log.iridescence", "", `there is no block or attribute "log.iridescence"; the blocks are admin, csp, element, log, plugin, policy, pool, registrar, telemetry, user`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			found, err := Find(Schema(), tt.path)

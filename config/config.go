@@ -8,6 +8,7 @@ package config
 
 import (
 	"log/slog"
+	"time"
 
 	rserpool "github.com/rspool/rspool"
 	"github.com/rspool/rspool/engine"
@@ -23,6 +24,7 @@ type Config struct {
 	User      User
 	Log       Log
 	Telemetry Telemetry
+	CSP       CSP
 	Admin     Admin
 
 	// Policies and Plugins are the blocks of those names, in the order of the
@@ -78,6 +80,15 @@ type Log struct {
 type Telemetry struct {
 	// Listen is the HTTP address, as HOST:PORT. If empty, there is none.
 	Listen string
+}
+
+// CSP says to which monitor the process reports how it is, by the Component Status
+// Protocol.
+type CSP struct {
+	// Server is the monitor, as HOST:PORT. If empty, nothing is reported.
+	Server string
+	// Interval is the time between two reports. If zero, 1 s.
+	Interval time.Duration
 }
 
 // Admin says where a running registrar takes orders.

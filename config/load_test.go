@@ -77,6 +77,7 @@ func TestEveryAttributeReachesItsField(t *testing.T) {
 	want.Files = []string{"testdata/full.hcl"}
 	want.Log = Log{Level: slog.LevelDebug, Format: "json", Source: true}
 	want.Telemetry = Telemetry{Listen: "127.0.0.1:9100"}
+	want.CSP = CSP{Server: "127.0.0.1:2960", Interval: 2 * time.Second}
 	want.Registrar = Registrar{Config: registrar.Config{
 		Mode: "udp",
 		ID:   0x2f1a93c4, Dialect: rserpool.RFC, Listen: "192.0.2.1", UDPPort: -1,

@@ -17,6 +17,7 @@ func TestConformance(t *testing.T) {
 		{"exit", false, []string{"FAIL  starts and describes itself", "the prices are nowhere to be found", "test does not conform"}},
 		{"nan", false, []string{"FAIL  ranks 1 elements", "ranks that mean nothing"}},
 		{"no-ranks", false, []string{"FAIL  ranks 1 elements", "1 of 1 elements have no rank"}},
+		{"raw", true, []string{"warn  has a summary", "warn  ends when its host ends"}},
 	} {
 		t.Run(tc.behaviour, func(t *testing.T) {
 			t.Parallel()

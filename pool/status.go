@@ -141,10 +141,12 @@ func (h *Host) Status(q status.Query) status.Snapshot {
 	}
 	listeners := map[rserpool.Handle]map[rserpool.ElementID]*Listener{}
 	var all []*Listener
+	var dialled []*Session
 	for p := range h.parts {
 		switch p := p.(type) {
 		case *Session:
 			s.Sessions++
+			dialled = append(dialled, p)
 		case *Listener:
 			all = append(all, p)
 			if listeners[p.handle] == nil {
@@ -162,13 +164,22 @@ func (h *Host) Status(q status.Query) status.Snapshot {
 		owns = append(owns, own{elementOf(r), listeners[r.handle][r.id]})
 	}
 	h.mu.Unlock()
-	// A listener's lock comes before the host's.
+	// The locks of listeners and sessions come before the host's.
+	for _, d := range dialled {
+		if id := d.Element(); id != 0 {
+			s.Used = append(s.Used, id)
+		}
+	}
+	slices.Sort(s.Used)
+	if n := q.ElementLimit(); q.Limit >= 0 && len(s.Used) > n {
+		s.Used = s.Used[:n]
+	}
 	for _, l := range all {
 		s.Sessions += l.Sessions()
 	}
 	for _, o := range owns {
 		if o.listener != nil {
-			o.element.Sessions = o.listener.Sessions()
+			o.element.Sessions, o.element.Address = o.listener.Sessions(), o.listener.Addr()
 		}
 		s.Elements = append(s.Elements, o.element)
 	}

@@ -52,6 +52,7 @@ func TestStatusTellsWhatElementsAndUsersDid(t *testing.T) {
 			RegistrarAddress: w.registrar.Address(3863).String(),
 			RegistrarID:      got.RegistrarID,
 			Sessions:         1,
+			Used:             []rserpool.ElementID{other.ln.ID()},
 			Counters: status.HostCounters{
 				Registrations:  status.Counts{"accepted": 0, "refused": 0, "unanswered": 0},
 				Hunts:          status.Counts{"succeeded": 1, "failed": 0},
@@ -73,7 +74,7 @@ func TestStatusTellsWhatElementsAndUsersDid(t *testing.T) {
 			RegistrarAddress: w.registrar.Address(3863).String(),
 			RegistrarID:      got.RegistrarID,
 			Sessions:         1,
-			Elements:         []status.HostElement{{Handle: string(testPool), ID: other.ln.ID(), Policy: "round-robin", Registered: true, Sessions: 1}},
+			Elements:         []status.HostElement{{Handle: string(testPool), ID: other.ln.ID(), Policy: "round-robin", Registered: true, Sessions: 1, Address: other.ln.Addr()}},
 			Counters: status.HostCounters{
 				Registrations:  status.Counts{"accepted": 1, "refused": 0, "unanswered": 0},
 				Hunts:          status.Counts{"succeeded": 1, "failed": 0},
@@ -96,7 +97,7 @@ func TestStatusShowsTheLoadOfAdaptiveElements(t *testing.T) {
 		e := w.echoWith(ElementConfig{ID: 7, Policy: rserpool.Policy{Type: rserpool.LeastUsed}})
 		e.ln.SetLoad(rserpool.LoadOf(0.5))
 		half := 0.5
-		want := []status.HostElement{{Handle: string(testPool), ID: 7, Policy: "least-used", Load: &half, Registered: true}}
+		want := []status.HostElement{{Handle: string(testPool), ID: 7, Policy: "least-used", Load: &half, Registered: true, Address: e.ln.Addr()}}
 		if diff := cmp.Diff(want, snapshot(t, e.ln.host).Elements); diff != "" {
 			t.Errorf("elements (-want +got):\n%s", diff)
 		}

@@ -23,6 +23,7 @@ type elementFlags struct {
 	port      int
 	element   config.Element // id, policy and values, as far as flags give them
 	telemetry string
+	csp       cspFlags
 	readyFile string
 }
 
@@ -41,6 +42,7 @@ func (f *elementFlags) add(flags *pflag.FlagSet, handle rserpool.Handle) {
 	flags.Var(shareFlag(&p.LoadDPF), "load-dpf", "load added with each millisecond of distance")
 	flags.Uint32Var(&p.Distance, "distance", 0, "distance in milliseconds")
 	flags.StringVar(&f.telemetry, "telemetry", "", "`ADDRESS` for metrics, health and status, as HOST:PORT")
+	f.csp.add(flags)
 	flags.StringVar(&f.readyFile, "ready-file", "", "`FILE` that receives a line of JSON once the element is registered")
 }
 

@@ -35,6 +35,7 @@ func (a *app) serveElement(cmd *cobra.Command, flags *elementFlags, handle rserp
 	if flags.telemetry != "" {
 		settings.Telemetry.Listen = flags.telemetry
 	}
+	flags.csp.apply(&settings.CSP)
 	if settings.Element.Pool == "" {
 		settings.Element.Pool = handle
 	}
@@ -72,6 +73,11 @@ func (a *app) runElement(ctx context.Context, settings *config.Config, readyFile
 		return err
 	}
 	defer stopTelemetry()
+	stopReports, err := a.report(settings.CSP, e.Host, log)
+	if err != nil {
+		return err
+	}
+	defer stopReports()
 
 	ln, err := pool.Listen(ctx, settings.Element.Pool, &e)
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -35,9 +36,14 @@ func (a *app) print(v any, text func(w io.Writer) error) error {
 
 // printJSON writes v and a line feed. Streams of results are one object a line.
 func (a *app) printJSON(v any) error {
-	enc := json.NewEncoder(a.stdout)
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
 	enc.SetEscapeHTML(false)
-	return enc.Encode(v)
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	_, err := a.stdout.Write(inSeconds(text.Bytes()))
+	return err
 }
 
 // remark tells a person something that is no result. With -o json it is silent.

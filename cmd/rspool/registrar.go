@@ -34,6 +34,7 @@ type registrarFlags struct {
 	registrar registrar.Config
 	announce  bool
 	telemetry string
+	csp       cspFlags
 }
 
 func (f *registrarFlags) add(cmd *cobra.Command) {
@@ -50,6 +51,7 @@ func (f *registrarFlags) add(cmd *cobra.Command) {
 	addCertificateFlags(flags, &c.TLS.CertFile, &c.TLS.KeyFile, &c.TLS.CAFile)
 	flags.BoolVar(&f.announce, "announce", true, "make the registrar known by multicast, and find others")
 	flags.StringVar(&f.telemetry, "telemetry", "", "`ADDRESS` for metrics, health and status, as HOST:PORT")
+	f.csp.add(flags)
 }
 
 // apply lets the flags that were given win over the configuration.
@@ -91,6 +93,7 @@ func (f *registrarFlags) apply(cmd *cobra.Command, c *config.Config) {
 	if given("telemetry") {
 		c.Telemetry.Listen = f.telemetry
 	}
+	f.csp.apply(&c.CSP)
 }
 
 func parseRegistrarID(s string) (rserpool.RegistrarID, error) {
@@ -165,6 +168,11 @@ func (a *app) runRegistrar(ctx context.Context, load func() (*config.Config, err
 		return errors.Join(err, d.Close())
 	}
 	defer stopTelemetry()
+	stopReports, err := a.report(c.CSP, d, log)
+	if err != nil {
+		return errors.Join(err, d.Close())
+	}
+	defer stopReports()
 	log.Info("transport is chosen", "sctp", r.SCTP(), "mode", orElse(c.Registrar.Mode, sctp.Auto), "udp_port", r.Address().UDPPort)
 	if err := writeReady(ready, readiness{Role: "registrar", ID: r.ID().String(), ASAP: r.Address().String(), ENRP: enrpAddress(r), TCP: addressBy(r, transport.TCP), TLS: addressBy(r, transport.TLS), Telemetry: telemetry, Admin: d.Admin()}); err != nil {
 		return errors.Join(err, d.Close())

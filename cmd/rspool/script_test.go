@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -53,7 +54,8 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv(asCommand, "1")
 			env.Setenv("RUNTIME_DIRECTORY", env.WorkDir+"/run") // for sockets
-			env.Setenv("GORACE", "atexit_sleep_ms=0")           // not a second for each process
+			env.Setenv("FREE_UDP", freeUDP(t))
+			env.Setenv("GORACE", "atexit_sleep_ms=0") // not a second for each process
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -62,6 +64,17 @@ func TestScripts(t *testing.T) {
 			"until":  scriptUntil,
 		},
 	})
+}
+
+// freeUDP returns an address that nobody listens at.
+func freeUDP(t *testing.T) string {
+	t.Helper()
+	c, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	return c.LocalAddr().String()
 }
 
 // patience bounds what scripts wait for: far longer than anything takes.

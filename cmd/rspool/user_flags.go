@@ -17,6 +17,7 @@ import (
 // userFlags are what the command of every user can say over its configuration.
 type userFlags struct {
 	host  hostFlags
+	csp   cspFlags
 	pool  string
 	usual rserpool.Handle
 }
@@ -24,6 +25,7 @@ type userFlags struct {
 func (f *userFlags) add(flags *pflag.FlagSet, handle rserpool.Handle) {
 	f.usual = handle
 	f.host.add(flags)
+	f.csp.add(flags)
 	flags.StringVar(&f.pool, "pool", "", fmt.Sprintf("`HANDLE` of the pool (default %s)", handle))
 }
 
@@ -55,6 +57,7 @@ func (f *userFlags) open(ctx context.Context, a *app, settings *config.Config, f
 	ends = append(ends, endPolicies)
 	c := settings.User.UserConfig
 	f.host.apply(flags, &c.HostConfig)
+	f.csp.apply(&settings.CSP)
 	c.HostConfig.Log = log
 	if c.Host, err = pool.NewHost(&c.HostConfig); err != nil {
 		return fail(err)
@@ -62,6 +65,11 @@ func (f *userFlags) open(ctx context.Context, a *app, settings *config.Config, f
 	ends = append(ends, c.Host.Close)
 	stop := a.userTelemetry(ctx, settings.Telemetry.Listen, c.Host, log)
 	ends = append(ends, func() error { stop(); return nil })
+	stopReports, err := a.report(settings.CSP, c.Host, log)
+	if err != nil {
+		return fail(err)
+	}
+	ends = append(ends, func() error { stopReports(); return nil })
 	if _, err := pool.Resolve(ctx, c.Host, f.handle(), 1); err != nil {
 		return fail(err)
 	}

@@ -169,6 +169,11 @@ telemetry {
   listen = "127.0.0.1:9100"
 }
 
+csp {
+  server   = "127.0.0.1:2960"
+  interval = "2s"
+}
+
 admin {
   enabled = false
   socket  = "/run/rspool/full.sock"

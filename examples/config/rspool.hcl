@@ -127,6 +127,12 @@ admin {
 #   listen = "127.0.0.1:9100"
 # }
 
+# Reports to a monitor, "rspool top --csp :2960" or that of another implementation:
+# csp {
+#   server   = "192.0.2.9:2960"
+#   interval = "1s"
+# }
+
 log {
   level  = "info"
   format = "text"

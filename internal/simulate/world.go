@@ -77,7 +77,7 @@ type Tally struct {
 	Resolutions     uint64        `json:"resolutions"`
 	Unresolved      uint64        `json:"unresolved"` // in the time of the faults, or of an unknown pool
 	Failovers       uint64        `json:"failovers"`
-	LongestFailover time.Duration `json:"longest_failover"`
+	LongestFailover time.Duration `json:"longest_failover_ns"`
 	Takeovers       uint64        `json:"takeovers"`
 	TableRequests   uint64        `json:"table_requests"`
 }

@@ -14,8 +14,11 @@ type Host struct {
 	RegistrarID      rserpool.RegistrarID `json:"registrar_id,omitempty"`
 	Elements         []HostElement        `json:"elements,omitempty"`
 	// Sessions is the number open now, of elements and users together.
-	Sessions int          `json:"sessions"`
-	Counters HostCounters `json:"counters"`
+	Sessions int `json:"sessions"`
+	// Used are the elements that the users' sessions have now, as far as the query's limit
+	// goes.
+	Used     []rserpool.ElementID `json:"used,omitempty"`
+	Counters HostCounters         `json:"counters"`
 }
 
 // HostElement is one of the process's own elements.
@@ -26,6 +29,9 @@ type HostElement struct {
 	Load       *float64           `json:"load,omitempty"` // share, where the policy has one
 	Registered bool               `json:"registered"`
 	Sessions   int                `json:"sessions"`
+	// Address is where users reach the element; empty where the program serves it by
+	// other means.
+	Address string `json:"address,omitempty"`
 }
 
 // HostCounters count since the process's start.

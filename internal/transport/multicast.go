@@ -32,7 +32,8 @@ type GroupConfig struct {
 	// choice.
 	Source netip.Addr
 	// Interface is the name of the network interface. If empty, the one that has
-	// Source, else the system's choice.
+	// Source, else the system's choice; and without a Source, who sends from the
+	// loopback address is heard as well.
 	Interface string
 	// TTL is the time to live, the hop limit for IPv6. If zero, 1.
 	TTL int

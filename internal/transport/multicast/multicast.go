@@ -84,9 +84,28 @@ func join(cfg transport.GroupConfig) (*group, error) {
 	if err := subscribe(g.receive, ip, iface); err != nil {
 		return nil, errors.Join(err, g.Close())
 	}
+	if lo := loopbackInterface(); lo != nil && cfg.Interface == "" && !cfg.Source.IsValid() && (iface == nil || iface.Index != lo.Index) {
+		// Who is bound to no address hears those of its machine too who are bound to
+		// the loopback address. Without the group there, it does not.
+		_ = subscribe(g.receive, ip, lo)
+	}
 	g.done.Add(1)
 	go g.hear(cfg.Receive)
 	return g, nil
+}
+
+// loopbackInterface returns the machine's, nil if it has none.
+func loopbackInterface() *net.Interface {
+	all, err := net.Interfaces()
+	if err != nil {
+		return nil
+	}
+	for _, i := range all {
+		if i.Flags&net.FlagLoopback != 0 && i.Flags&net.FlagUp != 0 {
+			return &i
+		}
+	}
+	return nil
 }
 
 // open opens a socket that shares its port with others.

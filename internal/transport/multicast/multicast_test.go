@@ -142,6 +142,26 @@ func TestSourceDecidesTheInterface(t *testing.T) {
 	}
 }
 
+func TestWhoIsBoundNowhereHearsTheLoopback(t *testing.T) {
+	group := netip.AddrPortFrom(netip.MustParseAddr("239.255.77.52"), freePort(t))
+	_, heard := joinGroup(t, transport.GroupConfig{Group: group})
+	local := netip.MustParseAddr("127.0.0.1")
+	sender, err := Sockets{}.Join(transport.GroupConfig{Group: group, Source: local})
+	if err != nil {
+		t.Skipf("no multicast on loopback: %v", err)
+	}
+	defer sender.Close()
+	if err := sender.Send([]byte("here")); err != nil {
+		t.Skipf("no multicast on loopback: %v", err)
+	}
+	if d := next(t, heard); d.payload != "here" || d.from.Addr() != local {
+		t.Errorf("heard %+v; want it from %v", d, local)
+	}
+	if len(heard) > 0 {
+		t.Errorf("heard it twice: %+v", <-heard)
+	}
+}
+
 func TestJoinSaysWhatIsWrong(t *testing.T) {
 	for _, tt := range []struct {
 		name string
