@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -171,10 +172,12 @@ func (t Tags) String() string {
 		if i > 0 {
 			b.WriteByte(' ')
 		}
+		// A name is shown without quotes, but what cannot be printed is escaped.
+		b.WriteString(strings.Trim(strconv.Quote(name), `"`))
 		if s, ok := t[name].(string); ok {
-			fmt.Fprintf(&b, "%s=%q", name, s)
+			fmt.Fprintf(&b, "=%q", s)
 		} else {
-			fmt.Fprintf(&b, "%s=%v", name, t[name])
+			fmt.Fprintf(&b, "=%v", t[name])
 		}
 	}
 	return b.String() + "}"

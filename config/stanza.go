@@ -2,6 +2,8 @@ package config
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2/hclwrite"
@@ -13,8 +15,8 @@ import (
 
 // PluginStanza writes the plugin block of a plugin, and a policy block for each
 // policy that it says it has: what is required is there to be filled in, the rest
-// stands in comments.
-func PluginStanza(p *plugins.Config, d *plugins.Description) []byte {
+// stands in comments. The settings are for the policy that they name; nil is fine.
+func PluginStanza(p *plugins.Config, d *plugins.Description, settings map[string]map[string]any) []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# %s %s\nplugin %s {\n", d.Name, d.Version, text(p.Name))
 	fmt.Fprintf(&b, "command = %s\nsha256 = %s\n", text(p.Command), text(p.SHA256))
@@ -45,14 +47,14 @@ func PluginStanza(p *plugins.Config, d *plugins.Description) []byte {
 				b.WriteByte('\n')
 			}
 		}
-		writeSettings(&b, o.Schema)
+		writeSettings(&b, o.Schema, settings[o.Name])
 		b.WriteString("}\n")
 	}
 	return hclwrite.Format([]byte(b.String()))
 }
 
-func writeSettings(b *strings.Builder, schema plugins.Schema) {
-	if len(schema) == 0 {
+func writeSettings(b *strings.Builder, schema plugins.Schema, given map[string]any) {
+	if len(schema) == 0 && len(given) == 0 {
 		return
 	}
 	b.WriteString("config {\n")
@@ -63,13 +65,21 @@ func writeSettings(b *strings.Builder, schema plugins.Schema) {
 		if a.Help != "" {
 			fmt.Fprintf(b, "# %s\n", a.Help)
 		}
+		v, ok := given[a.Name]
 		switch {
+		case ok:
+			fmt.Fprintf(b, "%s = %s\n", a.Name, literal(ctyOf(v)))
 		case a.Required:
 			fmt.Fprintf(b, "%s = null # required: a %s\n", a.Name, a.Type)
 		case a.Default != nil:
 			fmt.Fprintf(b, "# %s = %s\n", a.Name, literal(ctyOf(a.Default)))
 		default:
 			fmt.Fprintf(b, "# %s = a %s\n", a.Name, a.Type)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		if !slices.ContainsFunc(schema, func(a plugins.Attribute) bool { return a.Name == name }) {
+			fmt.Fprintf(b, "%s = %s\n", name, literal(ctyOf(given[name]))) // the plugin will complain
 		}
 	}
 	b.WriteString("}\n")
@@ -86,8 +96,12 @@ func tuple(l []string) cty.Value {
 }
 
 // ScriptStanza writes the policy block of a script.
-func ScriptStanza(name, file string) []byte {
-	return hclwrite.Format(fmt.Appendf(nil, "policy \"lua\" %s {\nsource = %s\n}\n", text(name), text(file)))
+func ScriptStanza(name, file string, settings map[string]any) []byte {
+	var b strings.Builder
+	fmt.Fprintf(&b, "policy \"lua\" %s {\nsource = %s\n\n", text(name), text(file))
+	writeSettings(&b, nil, settings)
+	b.WriteString("}\n")
+	return hclwrite.Format([]byte(b.String()))
 }
 
 // PoolStanza writes a pool block that chooses a policy. The pattern is a handle, or

@@ -23,19 +23,16 @@ func held[T any](f func() T) int64 {
 	return int64(after.HeapAlloc) - int64(before.HeapAlloc)
 }
 
-// TestMemoryOfManyPools opens a thousand pools of four elements, each with a policy
-// of its own, and looks at what the policies hold.
-func TestMemoryOfManyPools(t *testing.T) {
-	const pools, allowance = 1000, 40 << 20
-	for _, tc := range []struct{ name, policy string }{
-		{"compiled", `-- policy %d
+// manyPolicies are texts that differ by a number.
+var manyPolicies = []struct{ name, policy string }{
+	{"compiled", `-- policy %d
 return {
   key = function(load, degradation, selections)
     return math.min(load + selections * degradation, 1)
   end,
   tests = { { elements = { a = { load = 0.9 }, b = { load = 0.1 } }, expect = "b" } },
 }`},
-		{"interpreted with hooks, a filter and data", `-- policy %d
+	{"interpreted", `-- policy %d
 local penalty = config.penalty or 2
 return {
   inputs = { "speed" },
@@ -58,45 +55,66 @@ return {
       expect = "fast" },
   },
 }`},
-	} {
+}
+
+// manyPools is the number of pools that have a policy each.
+const manyPools = 1000
+
+// openMany opens pools of four elements, each with a policy of its own, and returns
+// the bytes that they hold.
+func openMany(tb testing.TB, policy string) int64 {
+	type pool struct {
+		program  *Program
+		selector *engine.Selector
+	}
+	return held(func() []pool {
+		all := make([]pool, manyPools)
+		for i := range all {
+			p, err := Load(fmt.Sprintf("policy-%d", i), fmt.Sprintf(policy, i), Options{})
+			if err != nil {
+				tb.Fatal(err)
+			}
+			s, err := engine.NewSelector(noon, p, engine.Setting{Handle: "pool", Rand: rand.New(rand.NewPCG(1, uint64(i)))})
+			if err != nil {
+				tb.Fatal(err)
+			}
+			for range 4 {
+				e := loaded(0.5)
+				s.Add(noon, &engine.Member{Element: &e})
+			}
+			s.Select(&engine.Request{Items: 2, Now: noon, Handle: "pool"}, nil)
+			if s.Faults() > 0 {
+				tb.Fatal(s.LastFault())
+			}
+			all[i] = pool{p, s}
+		}
+		return all
+	})
+}
+
+// TestMemoryOfManyPools looks at what a thousand policies hold, with their pools.
+func TestMemoryOfManyPools(t *testing.T) {
+	const allowance = 40 << 20
+	for _, tc := range manyPolicies {
 		t.Run(tc.name, func(t *testing.T) {
-			type pool struct {
-				program  *Program
-				selector *engine.Selector
-			}
-			var firstError error
-			used := held(func() []pool {
-				all := make([]pool, pools)
-				for i := range all {
-					p, err := Load(fmt.Sprintf("policy-%d", i), fmt.Sprintf(tc.policy, i), Options{})
-					if err != nil {
-						firstError = err
-						return nil
-					}
-					s, err := engine.NewSelector(noon, p, engine.Setting{Handle: "pool", Rand: rand.New(rand.NewPCG(1, uint64(i)))})
-					if err != nil {
-						firstError = err
-						return nil
-					}
-					for range 4 {
-						e := loaded(0.5)
-						s.Add(noon, &engine.Member{Element: &e})
-					}
-					s.Select(&engine.Request{Items: 2, Now: noon, Handle: "pool"}, nil)
-					if s.Faults() > 0 {
-						firstError = s.LastFault()
-					}
-					all[i] = pool{p, s}
-				}
-				return all
-			})
-			if firstError != nil {
-				t.Fatal(firstError)
-			}
-			t.Logf("%.1f MiB, %.1f KiB a pool", float64(used)/(1<<20), float64(used)/pools/1024)
+			used := openMany(t, tc.policy)
+			t.Logf("%.1f MiB, %.1f KiB a pool", float64(used)/(1<<20), float64(used)/manyPools/1024)
 			if used > allowance {
-				t.Errorf("%d pools hold %d MiB, more than %d", pools, used>>20, allowance>>20)
+				t.Errorf("%d pools hold %d MiB, more than %d", manyPools, used>>20, allowance>>20)
 			}
+		})
+	}
+}
+
+// BenchmarkLuaPools reports what they hold.
+func BenchmarkLuaPools(b *testing.B) {
+	for _, tc := range manyPolicies {
+		b.Run(tc.name, func(b *testing.B) {
+			var used int64
+			for b.Loop() {
+				used = openMany(b, tc.policy)
+			}
+			b.ReportMetric(float64(used)/(1<<20), "MiB")
 		})
 	}
 }

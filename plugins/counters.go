@@ -2,7 +2,7 @@ package plugins
 
 import "sync/atomic"
 
-// Reason is why something that a plugin said was not used.
+// Reason is why something that a plugin said was not used, or late.
 type Reason uint8
 
 // The reasons.
@@ -13,7 +13,7 @@ const (
 	TooLong                  // more than there may be in one message, or room in the queue
 	FromFuture               // the epoch of an event that was not sent
 	Unknown                  // an event that this host does not know
-	Flooded                  // it was made to wait, having said too much
+	Flooded                  // it was used late: the plugin has to wait, having said too much
 	Reported                 // a fault that the plugin itself reported
 	TooLate                  // an answer after the deadline, in DIRECT mode
 	reasons

@@ -251,6 +251,21 @@ func TestFloodIsHeldBack(t *testing.T) {
 	}
 }
 
+// TestTheLatestRanksCount has a plugin say more than it may, and then once what it
+// means: nothing of that is lost, though nobody says it again.
+func TestTheLatestRanksCount(t *testing.T) {
+	cfg := self(t, "rush")
+	cfg.flood = 50
+	p := up(t, cfg)
+	w := open(t, p, "raw", nil, make([]float64, 100)...)
+	eventually(t, "a flood", dropped(p, Flooded))
+	want := make([]uint32, 100)
+	for i := range want {
+		want[i] = uint32(100 - i)
+	}
+	eventually(t, "the latest ranks", func() bool { return slices.Equal(w.order(), want) })
+}
+
 func TestChatterIsCut(t *testing.T) {
 	var log logged
 	cfg := self(t, "chatty")

@@ -296,6 +296,13 @@ func (r *raw) Follow(st grpc.BidiStreamingServer[protocol.HostEvent, protocol.Pl
 					return nil
 				}
 			}
+		case "rush": // much that is overtaken, and then what counts
+			if len(members) == 100 {
+				for range 50 {
+					all(e.GetEpoch(), func(id uint32) *protocol.Rank { return &protocol.Rank{Id: id, Key: float64(id)} })
+				}
+			}
+			all(e.GetEpoch(), good)
 		case "resync":
 			_ = st.Send(&protocol.PluginEvent{Epoch: e.GetEpoch(), Event: &protocol.PluginEvent_Resync{Resync: &protocol.Resync{Reason: "lost"}}})
 			all(e.GetEpoch(), good)

@@ -35,13 +35,15 @@ type demo struct {
 	kill       string
 	policy     string      // as it was given
 	chosen     *demoPolicy // what it comes to
-	image      imageFlags
-	tile       int
-	parallel   int
-	capacity   float64
-	seed       uint64
-	keep       bool
-	picture    string
+
+	policySettings subjectsFlags
+	image          imageFlags
+	tile           int
+	parallel       int
+	capacity       float64
+	seed           uint64
+	keep           bool
+	picture        string
 
 	rand      *rand.Rand
 	folder    string   // temporary
@@ -76,15 +78,15 @@ depend on as well, after a quarter of the image: another one takes its elements 
 
 --policy takes a script too, as energy.lua, or a program, as plugin:./carbon: the
 registrar selects by it, and falls back to the policy that the elements register. Of a
-plugin with several policies, plugin:./carbon,greenest is one. With --keep, a script can
-be edited while it is at work.
+plugin with several policies, plugin:./carbon,greenest is one. --set gives it settings.
+With --keep, a script can be edited while it is at work.
 
 --config replaces the demo's configuration, which has short timers, in all processes.
 --keep leaves the pool running to be explored, until Ctrl-C.`,
 		Example: `  rspool demo
   rspool demo --policy round-robin --elements 8 --kill 3
   rspool demo --policy energy.lua
-  rspool demo --policy plugin:./rspool-policy-carbon
+  rspool demo --policy plugin:./rspool-policy-carbon --set file=figures.csv
   rspool demo --registrars 3
   rspool demo --keep
   rspool demo -o json -o picture.png`,
@@ -96,6 +98,7 @@ be edited while it is at work.
 	flags.IntVar(&d.registrars, "registrars", 1, "`NUMBER` of registrars; of several, one is killed")
 	flags.StringVar(&d.kill, "kill", "1", "`NUMBER` of elements to kill halfway, or none")
 	flags.StringVar(&d.policy, "policy", rserpool.LeastUsedDegradation.String(), "`POLICY` of the pool: a name, FILE.lua, or plugin:BINARY")
+	d.policySettings.add(flags)
 	d.image.add(flags, "1024x768")
 	flags.IntVar(&d.tile, "tile", 64, "`PIXELS` in width and height of a tile")
 	flags.IntVar(&d.parallel, "parallel", 0, "sessions at once (default: two for each element)")

@@ -43,12 +43,18 @@ func (p *demoPolicy) String() string {
 // choose understands --policy: the name of a policy, a script or a program, which are
 // tried here so that what is wrong is said before anything runs.
 func (d *demo) choose(ctx context.Context) (*demoPolicy, error) {
+	settings, err := d.policySettings.values()
+	if err != nil {
+		return nil, err
+	}
 	program, isPlugin := strings.CutPrefix(d.policy, pluginPrefix)
 	switch {
 	case isPlugin:
-		return d.choosePlugin(ctx, program)
+		return d.choosePlugin(ctx, program, settings)
 	case strings.HasSuffix(d.policy, ".lua"):
-		return chooseScript(d.policy)
+		return chooseScript(d.policy, settings)
+	case settings != nil:
+		return nil, misusef("--set: policy %s takes no settings; scripts and plugins do", d.policy)
 	case strings.ContainsAny(d.policy, `/\`):
 		return nil, misusef("--policy %s: the name of a script ends in .lua, and a program is plugin:%[1]s", d.policy)
 	}
@@ -59,12 +65,12 @@ func (d *demo) choose(ctx context.Context) (*demoPolicy, error) {
 	return &demoPolicy{Wire: t}, nil
 }
 
-func chooseScript(file string) (*demoPolicy, error) {
+func chooseScript(file string, settings map[string]any) (*demoPolicy, error) {
 	file, err := filepath.Abs(file)
 	if err != nil {
 		return nil, fmt.Errorf("demo: %w", err)
 	}
-	s, err := loadScript(file, nil)
+	s, err := loadScript(file, settings)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +84,7 @@ func chooseScript(file string) (*demoPolicy, error) {
 		}
 	}
 	p := &demoPolicy{Wire: wireFor(needs), Reference: config.Lua + "." + pluginName(file), Version: s.Program.Version(), From: file}
-	p.blocks = config.ScriptStanza(pluginName(file), file)
+	p.blocks = config.ScriptStanza(pluginName(file), file, settings)
 	p.finish()
 	return p, nil
 }
@@ -103,15 +109,14 @@ func loadScript(file string, settings map[string]any) (*config.Policy, error) {
 
 // choosePlugin starts the program for a moment. Its name may be followed by a comma
 // and that of a policy, where it has several.
-func (d *demo) choosePlugin(ctx context.Context, program string) (*demoPolicy, error) {
+func (d *demo) choosePlugin(ctx context.Context, program string, settings map[string]any) (*demoPolicy, error) {
 	program, wanted, _ := strings.Cut(program, ",")
 	file, err := filepath.Abs(program)
 	if err != nil || program == "" {
 		return nil, misusef("--policy %s: want plugin:BINARY, or plugin:BINARY,POLICY", d.policy)
 	}
 	cfg := plugins.Config{
-		Name: pluginName(file), Command: file, AllowUnpinned: true,
-		NoMTLS: strings.HasSuffix(file, ".py"), // Python brings no certificates
+		Name: pluginName(file), Command: file, AllowUnpinned: true, NoMTLS: inPython(file),
 	}
 	if path, ok := os.LookupEnv("PYTHONPATH"); ok && cfg.NoMTLS {
 		cfg.Env = map[string]string{"PYTHONPATH": path}
@@ -130,13 +135,24 @@ func (d *demo) choosePlugin(ctx context.Context, program string) (*demoPolicy, e
 	if !slices.Contains(offers, wanted) {
 		return nil, misusef("--policy %s: the plugin has %s; choose one, as in %s%s,%s", d.policy, strings.Join(offers, ", "), pluginPrefix, program, offers[0])
 	}
+	for _, a := range said.Policy(wanted).Schema {
+		v, ok := settings[a.Name]
+		if !ok && a.Required {
+			return nil, misusef("--policy %s: %s needs a value for %s, a %s: give it by --set %s=VALUE", d.policy, wanted, a.Name, a.Type, a.Name)
+		}
+		if name, isText := v.(string); isText && a.Type == plugins.File {
+			if settings[a.Name], err = filepath.Abs(name); err != nil { // from here, not from the configuration
+				return nil, fmt.Errorf("demo: %w", err)
+			}
+		}
+	}
 	needs := map[string]bool{}
 	for _, f := range said.Policy(wanted).Needs {
 		needs[f.String()] = true
 	}
 	p := &demoPolicy{Wire: wireFor(needs), Reference: config.Plugin + "." + wanted, Version: said.Version, From: file}
 	cfg.SHA256, cfg.AllowUnpinned = hash, false
-	p.blocks = config.PluginStanza(&cfg, &said)
+	p.blocks = config.PluginStanza(&cfg, &said, map[string]map[string]any{wanted: settings})
 	p.finish()
 	return p, nil
 }

@@ -30,7 +30,7 @@ func TestDemoGoesByAScript(t *testing.T) {
 		{"that fails", "return { key = function(load, selections) return load + config.nothing end }", "least-used-degradation", true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got := demoBy(t, script(t, tc.text))
+			got := demoBy(t, script(t, tc.text), "--set", "unused=5")
 			if got.Policy != "lua.mine" || got.WirePolicy != tc.wire || got.Fallback != tc.wire || len(got.PolicyVersion) != 12 {
 				t.Errorf("policy is %q version %q, elements register %q, want lua.mine and %s", got.Policy, got.PolicyVersion, got.WirePolicy, tc.wire)
 			}
@@ -45,7 +45,7 @@ func TestDemoGoesByAPlugin(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("plugins are looked after on Linux only")
 	}
-	got := demoBy(t, "plugin:"+testPlugin(t))
+	got := demoBy(t, "plugin:"+testPlugin(t), "--set", "factor=2")
 	if got.Policy != "plugin.by-load" || got.PolicyVersion != "1.2.0" || got.Fallback != "least-used-degradation" {
 		t.Errorf("policy is %q version %q, fallback %q", got.Policy, got.PolicyVersion, got.Fallback)
 	}
@@ -55,9 +55,9 @@ func TestDemoGoesByAPlugin(t *testing.T) {
 }
 
 // demoBy runs a demo by a policy.
-func demoBy(t *testing.T, policy string) demoResult {
+func demoBy(t *testing.T, policy string, args ...string) demoResult {
 	t.Helper()
-	d := startDemo(t, "-o", "json", "--policy", policy, "--seed", "7")
+	d := startDemo(t, append([]string{"-o", "json", "--policy", policy, "--seed", "7"}, args...)...)
 	code, remarks := d.finish(t)
 	if code != exitDone {
 		t.Fatalf("exit code %d:\n%s", code, remarks)
@@ -103,6 +103,13 @@ func TestDemoSaysWhatIsWrongWithAPolicy(t *testing.T) {
 			}
 			d.checkNothingIsLeft(t)
 		})
+	}
+}
+
+func TestDemoTakesSettingsOfPoliciesAlone(t *testing.T) {
+	d := startDemo(t, "--policy", "random", "--set", "factor=2")
+	if code, remarks := d.finish(t); code != exitMisuse || !strings.Contains(remarks, "policy random takes no settings") {
+		t.Errorf("exit code %d, want %d:\n%s", code, exitMisuse, remarks)
 	}
 }
 

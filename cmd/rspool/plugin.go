@@ -35,7 +35,7 @@ type pluginFlags struct {
 
 func (f *pluginFlags) add(cmd *cobra.Command) {
 	f.env = map[string]string{}
-	cmd.Flags().BoolVar(&f.noMTLS, "no-mtls", false, "do without certificates, for programs in Python")
+	cmd.Flags().BoolVar(&f.noMTLS, "no-mtls", false, "do without certificates, as programs in Python must; *.py files do anyway")
 	cmd.Flags().StringArrayVar(&f.args, "arg", nil, "`ARGUMENT` for the program; may be repeated")
 	cmd.Flags().Var(assignments(f.env), "env", "`NAME=VALUE` in the program's environment; may be repeated")
 }
@@ -59,9 +59,12 @@ func (f *pluginFlags) configFor(a *app, arg string) (plugins.Config, error) {
 	}
 	return plugins.Config{
 		Name: pluginName(arg), Command: arg, Args: f.args, Env: f.env,
-		AllowUnpinned: true, NoMTLS: f.noMTLS,
+		AllowUnpinned: true, NoMTLS: f.noMTLS || inPython(arg),
 	}, nil
 }
+
+// inPython reports whether a program brings no certificate, as far as its name tells.
+func inPython(file string) bool { return strings.HasSuffix(file, ".py") }
 
 // pluginName makes a name of a file's: rspool-policy-carbon is carbon.
 func pluginName(file string) string {
@@ -308,7 +311,7 @@ into a configuration file. Nobody needs to copy a checksum by hand.`,
 				return err
 			}
 			cfg.SHA256, cfg.AllowUnpinned = hash, false
-			text := config.PluginStanza(&cfg, &d)
+			text := config.PluginStanza(&cfg, &d, nil)
 			return a.print(map[string]string{"name": cfg.Name, "sha256": hash, "hcl": string(text)}, func(w io.Writer) error {
 				_, err := w.Write(text)
 				return err

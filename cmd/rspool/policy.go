@@ -45,7 +45,7 @@ type subjectsFlags struct{ settings map[string]string }
 
 func (f *subjectsFlags) add(flags *pflag.FlagSet) {
 	f.settings = map[string]string{}
-	flags.Var(assignments(f.settings), "set", "`NAME=VALUE` of a script's config, as in max_load=0.8; may be repeated")
+	flags.Var(assignments(f.settings), "set", "`NAME=VALUE` of the policy's config, as in max_load=0.8; may be repeated")
 }
 
 // values understands --set.

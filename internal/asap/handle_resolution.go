@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 
 	rserpool "github.com/rspool/rspool"
 	"github.com/rspool/rspool/internal/wire"
@@ -60,7 +62,7 @@ func (m *HandleResolution) String() string {
 		s += fmt.Sprintf(" items=%d", m.Items)
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.Attributes)) {
-		s += fmt.Sprintf(" %s=%q", name, m.Attributes[name])
+		s += fmt.Sprintf(" %s=%q", strings.Trim(strconv.Quote(name), `"`), m.Attributes[name])
 	}
 	return s
 }

@@ -42,6 +42,8 @@ const (
 	// ElementTags and RequestAttributes are what an element says of itself, and a
 	// user of its request, for policies to go by. They are private to this module;
 	// others skip them silently.
+	//
+	// Deviation: RFC 5354 has neither; see docs/deviations.md.
 	ElementTags       ParameterType = 0x98a0
 	RequestAttributes ParameterType = 0x98a1
 )

@@ -53,6 +53,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
+	compare(results)
 	if *format == "json" {
 		e := json.NewEncoder(os.Stdout)
 		e.SetIndent("", "  ")
@@ -132,6 +133,7 @@ func report(w io.Writer, results []result) error {
 		matrix(w, results, g.name, g.title)
 	}
 	bytesPerElement(w, results)
+	policies(w, results)
 	return rest(w, results)
 }
 
@@ -153,8 +155,8 @@ func matrix(w io.Writer, results []result, name, title string) {
 		}
 		rate := r.Values["ops/cpu-s"]
 		cell := fmt.Sprintf("%.2f", rate/1e6)
-		if ref := reference[r.Name]; ref > 0 {
-			cell += fmt.Sprintf(" (%.1fx)", rate/1e3/ref)
+		if ratio, ok := r.Values[perReference]; ok {
+			cell += fmt.Sprintf(" (%.1fx)", ratio)
 		}
 		cells[p[1]+"/"+p[2]] = cell
 	}
@@ -203,7 +205,7 @@ func rest(w io.Writer, results []result) error {
 		}
 		var extra []string
 		for unit, v := range r.Values {
-			if unit != "ns/op" && unit != "B/op" && unit != "allocs/op" {
+			if unit != "ns/op" && unit != "B/op" && unit != "allocs/op" && !strings.HasPrefix(unit, "times-") {
 				extra = append(extra, fmt.Sprintf("%s %s", strconv.FormatFloat(v, 'f', -1, 64), unit))
 			}
 		}

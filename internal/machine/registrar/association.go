@@ -31,13 +31,15 @@ type association struct {
 
 	// Of the ENRP endpoint: the peer that it leads to, nil before that is known,
 	// and where that is; whether this registrar has dialled; whether the peer was
-	// asked for its presence, and was found to be connected already; and what it
+	// asked for its presence, and has ended the association in order; and what it
 	// was complained about, one bit for each PeerIgnored.
 	peer    *peer
 	contact *contact
 	dialled bool
 	greeted bool
-	second  bool
+	orderly bool
+	instead bool                 // it has taken the place of another one
+	claims  rserpool.RegistrarID // a connected peer, whose name was used over it
 	warned  uint32
 
 	// stalled is when the peer's queue was found full, zero while it takes
@@ -134,6 +136,7 @@ func (m *Machine) associationLost(in *machine.AssociationLost) {
 		return
 	}
 	m.release(a)
+	a.orderly = in.Orderly
 	if in.Restarted {
 		a.stalled = time.Time{}
 		a.heard = m.now

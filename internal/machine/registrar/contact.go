@@ -193,8 +193,15 @@ func (m *Machine) unlinked(a *association) {
 	if m.draining || m.scope.leaving {
 		return
 	}
-	if p == nil {
+	switch {
+	case p == nil && a.orderly && a.dialled:
+		m.turnedDown(c)
+		return
+	case p == nil:
 		m.unanswering(c, "the association has ended at once")
+		return
+	}
+	if m.otherWay(p) {
 		return
 	}
 	m.alarms.set(&c.alarm, m.now)

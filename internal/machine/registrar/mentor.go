@@ -147,6 +147,22 @@ func (m *Machine) mentorLost(p *peer) {
 	}
 }
 
+// resume asks a peer that has a new association again for what it may have been
+// asked over the former one.
+func (m *Machine) resume(p *peer) {
+	if p.transfer != nil {
+		m.demand(p.transfer)
+	} else {
+		m.resumeMentor(p)
+	}
+}
+
+func (m *Machine) resumeMentor(p *peer) {
+	if t := &m.scope.mentor; t.peer == p && t.stage == listing {
+		m.requestList(p)
+	}
+}
+
 // leaveMentor tries a backup.
 func (m *Machine) leaveMentor() {
 	t := &m.scope.mentor

@@ -117,8 +117,7 @@ func (m *Machine) sender(a *association, id rserpool.RegistrarID, msg enrp.Messa
 	}
 	p = m.peer(id)
 	if p != nil {
-		if l := p.link(); l != nil && l != a {
-			m.secondWay(a, p, msg)
+		if l := p.link(); l != nil && l != a && !m.secondWay(a, l, p, msg) {
 			return nil, false
 		}
 	} else if p = m.addPeer(id); p == nil {
@@ -130,37 +129,11 @@ func (m *Machine) sender(a *association, id rserpool.RegistrarID, msg enrp.Messa
 		return nil, false
 	}
 	m.heardFrom(p)
+	m.resume(p)
 	if displaced != nil {
 		m.dead(displaced, "another registrar is in its place")
 	}
 	return p, true
-}
-
-// secondWay hears somebody who uses the name of a peer that is connected already.
-// Most likely it is the peer itself, which has several addresses and was dialled
-// at two of them: who has dialled learns that from a presence, and hangs up. Who
-// goes on is an impostor.
-func (m *Machine) secondWay(a *association, p *peer, msg enrp.Message) {
-	presence, ok := msg.(*enrp.Presence)
-	switch {
-	case a.dialled:
-		m.counters.Scope.Ignored[SecondWay]++
-		if c := a.contact; c != nil {
-			a.contact, c.link, c.twin = nil, nil, p
-			m.alarms.set(&c.alarm, m.after(maxRedial))
-			m.dropContact(c)
-		}
-		m.end(a, Idle)
-	case ok && presence.ReplyRequired && !a.second:
-		m.counters.Scope.Ignored[SecondWay]++
-		a.second = true
-		m.presenceTo(a, false)
-	default:
-		m.ignore(a, Impostor, p.id.String())
-	}
-	if l := p.link(); l != nil && p.asked.IsZero() && l.sharesAddress(a) {
-		m.inquire(p) // it may have been started anew elsewhere
-	}
 }
 
 // bind makes the association the peer's. It returns the peer that was there before.
@@ -183,6 +156,8 @@ func (m *Machine) bind(a *association, p *peer) (displaced *peer, ok bool) {
 	old := c.peer
 	a.peer, c.peer, p.contact = p, p, c
 	c.failures = 0
+	p.serving.open = false // a part may have been lost
+	m.alarms.clear(&p.serving.alarm)
 	if old == nil || old == p {
 		return nil, true
 	}

@@ -87,6 +87,10 @@ func (m *Machine) presence(a *association, p *peer, msg *enrp.Presence, fresh bo
 			m.relocate(p, a)
 		}
 	}
+	if msg.ReplyRequired && a.instead && !fresh {
+		a.instead = false
+		m.resumeMentor(p) // it may have heard nothing before
+	}
 	ask := fresh && !a.greeted
 	if msg.ReplyRequired || ask {
 		a.greeted = true
