@@ -82,7 +82,7 @@ func (o own) registrar(t *testing.T, h labHost, c registrarConfig) *process {
 // ownServices are the names of the services in our commands.
 var ownServices = map[string]string{
 	"echo": "echo", "discard": "discard", "daytime": "daytime", "chargen": "chargen",
-	"ping-pong": "pingpong", "fractal": "fractal", "CalcApp": "calc",
+	"ping-pong": "pingpong", "fractal": "fractal", "CalcApp": "calcapp",
 }
 
 // has tells whether our command knows a service of a side, "element run" or "user".

@@ -73,7 +73,7 @@ func (o own) use(t *testing.T, c userConfig, service string, _ rserpool.ElementI
 	case "chargen":
 		args = append(args, "--bytes", "5000", "--duration", "20s")
 	case "CalcApp":
-		args = append(args, "--jobs", "2", "--size", "200000", "--interval", "500ms")
+		args = append(args, "--count", "2", "--size", "200000", "--interval", "500ms")
 	case "fractal":
 		args = append(args, "--size", "160x120", "--verify", "-o", filepath.Join(t.TempDir(), "picture.png"))
 	}
