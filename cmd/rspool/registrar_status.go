@@ -62,7 +62,11 @@ func writeRegistrar(w io.Writer, r *status.Registrar, now time.Time) error {
 	if len(r.Doors) > 0 {
 		var doors []string
 		for _, d := range r.Doors {
-			doors = append(doors, fmt.Sprintf("%s at %s with %s", printable(d.Transport), orNone(d.Address), count(d.Counts.Associations, "association")))
+			name := printable(d.Transport)
+			if d.SCTP != "" {
+				name += " (" + printable(d.SCTP) + ")"
+			}
+			doors = append(doors, fmt.Sprintf("%s at %s with %s", name, orNone(d.Address), count(d.Counts.Associations, "association")))
 		}
 		fmt.Fprintf(w, "doors: %s\n", strings.Join(doors, "; "))
 	}

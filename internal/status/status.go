@@ -49,6 +49,8 @@ type Door struct {
 	// Transport is what carries associations: "sctp", "tcp", "tls" or "stream", a
 	// plain byte stream.
 	Transport string `json:"transport"`
+	// SCTP says whose it is: "kernel", "udp" for the embedded one, or "both".
+	SCTP string `json:"sctp,omitempty"`
 	// Address is where the process is reached by it, in the form of
 	// transport.Address; empty where it only dials.
 	Address string    `json:"address,omitempty"`
