@@ -296,7 +296,7 @@ func TestPeerThatNeverReadsIsBounded(t *testing.T) {
 
 func TestSlowHandlerHoldsTheFloodUpAndKeepsTheAssociation(t *testing.T) {
 	cfg := quick(loopback)
-	cfg.HeartbeatInterval, cfg.MaxRetrans, cfg.ReceiveWindow = 20*time.Millisecond, 1, 1<<16
+	cfg.HeartbeatInterval, cfg.ReceiveWindow = time.Hour, 1<<16
 	p := newParty(t, cfg, true)
 	gate := make(chan struct{})
 	p.Block = func() { <-gate }
@@ -326,7 +326,9 @@ func TestSlowHandlerHoldsTheFloodUpAndKeepsTheAssociation(t *testing.T) {
 	if a.in.bytes > cfg.ReceiveWindow {
 		t.Errorf("%d bytes wait; want %d at most", a.in.bytes, cfg.ReceiveWindow)
 	}
+	a.probe.sent, a.probe.misses = 1, cfg.MaxRetrans // heartbeats were missed meanwhile
 	a.mu.Unlock()
+	a.tick()
 	close(gate)
 	for range 500 {
 		p.WantMessage(t)
