@@ -3,6 +3,7 @@ package pool
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/rspool/rspool/internal/status"
 	"github.com/rspool/rspool/internal/transport"
@@ -39,6 +40,9 @@ func (h *Host) through(via transport.Via) (transport.Door, error) {
 		})
 		if err != nil {
 			return nil, err
+		}
+		if err := credentials.Check(time.Now()); err != nil {
+			h.log.Warn("certificate runs out", "error", err)
 		}
 		c.Credentials = credentials
 	}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"slices"
+	"time"
 
 	rserpool "github.com/rspool/rspool"
 	"github.com/rspool/rspool/internal/asap"
@@ -43,6 +44,9 @@ func (r *Registrar) openMore(cfg *Config) error {
 	})
 	if err != nil {
 		return err
+	}
+	if err := c.Check(time.Now()); err != nil {
+		r.log.Warn("certificate runs out", "error", err)
 	}
 	return r.openOver(cfg, c, cfg.TLS.Port, tlsPort)
 }
