@@ -44,8 +44,6 @@ type Config struct {
 // Registrar is the registrar block, with the pool blocks.
 type Registrar struct {
 	registrar.Config
-	// Transport is the transport asked for: "auto" or "udp".
-	Transport string
 	// PolicyDir and PluginDir are where files count from whose names are
 	// relative. If empty, the folder of the file that names them.
 	PolicyDir, PluginDir string
@@ -56,8 +54,6 @@ type Element struct {
 	pool.ElementConfig
 	// Pool is the handle of the pool to join, empty if the file leaves it open.
 	Pool rserpool.Handle
-	// Transport is the transport asked for: "auto" or "udp".
-	Transport string
 }
 
 // User is the user block.
@@ -68,8 +64,6 @@ type User struct {
 	// selected as the pool says. Whoever runs a user makes UserConfig.Policy of it.
 	PolicyName string
 	Fallback   []string
-	// Transport is the transport asked for: "auto" or "udp".
-	Transport string
 }
 
 // Log says what is logged, and how.

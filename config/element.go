@@ -31,7 +31,7 @@ func (e *Element) block() block {
 			{name: "load_interval", def: `"100ms"`, doc: "Least time between two re-registrations for a changed load.", value: duration(&e.LoadInterval, shortest, longest)},
 			{name: "backlog", def: "128", doc: "Sessions that may wait to be accepted.", value: integer(&e.Backlog, 1, 1_000_000)},
 		}, hostFields(h)),
-		blocks: hostBlocks(h, &e.Transport),
+		blocks: hostBlocks(h),
 		check:  e.check,
 	}
 }

@@ -26,7 +26,7 @@ func hostFields(h *pool.HostConfig) []field {
 	}
 }
 
-func hostBlocks(h *pool.HostConfig, mode *string) []block {
+func hostBlocks(h *pool.HostConfig) []block {
 	return []block{
 		{
 			name: "tls",
@@ -44,8 +44,8 @@ func hostBlocks(h *pool.HostConfig, mode *string) []block {
 			name: "transport",
 			doc:  "The process's own end of associations.",
 			fields: []field{
-				modeField(mode),
-				{name: "listen", example: `"192.0.2.7"`, doc: "The IP address to bind, and that elements register. If absent, all.", value: ipAddress(&h.Listen)},
+				modeField(&h.Mode),
+				{name: "listen", example: `"192.0.2.7"`, doc: "The IP address to bind, and that elements register, or several with commas between them for the kernel's SCTP. If absent, all.", value: ipAddresses(&h.Listen)},
 				{name: "udp_port", def: `"any"`, doc: "The UDP port that encapsulates SCTP, or \"any\" for a free one.", value: port(&h.UDPPort, 0)},
 				{name: "heartbeat_interval", def: `"5s"`, doc: "How long a peer may be silent before it is asked whether it lives.", value: duration(&h.HeartbeatInterval, shortest, longest)},
 				{name: "heartbeat_retries", def: "3", doc: "How often it is asked again before it is given up.", value: integer(&h.HeartbeatRetries, 1, 1000)},

@@ -78,8 +78,9 @@ func TestEveryAttributeReachesItsField(t *testing.T) {
 	want.Log = Log{Level: slog.LevelDebug, Format: "json", Source: true}
 	want.Telemetry = Telemetry{Listen: "127.0.0.1:9100"}
 	want.CSP = CSP{Server: "127.0.0.1:2960", Interval: 2 * time.Second}
-	want.Registrar = Registrar{Transport: "udp", Config: registrar.Config{
-		ID: 0x2f1a93c4, Dialect: rserpool.RFC, Listen: "192.0.2.1", UDPPort: -1,
+	want.Registrar = Registrar{Config: registrar.Config{
+		Mode: "udp",
+		ID:   0x2f1a93c4, Dialect: rserpool.RFC, Listen: "192.0.2.1", UDPPort: -1,
 		HeartbeatInterval: 2 * time.Second, HeartbeatRetries: 4,
 		ASAPPort: 5000, ENRPPort: 5001,
 		MaxHandleLength: 4096, MaxPools: 10, MaxPoolElements: 20, MaxElements: 200, MaxAssociations: 30,
@@ -111,7 +112,7 @@ func TestEveryAttributeReachesItsField(t *testing.T) {
 		},
 	}}
 	e := &want.Element
-	e.Pool, e.ID, e.Transport = "EchoPool", 0x17, "auto"
+	e.Pool, e.ID, e.HostConfig.Mode = "EchoPool", 0x17, "auto"
 	e.Policy = rserpool.Policy{Type: rserpool.LeastUsedDegradationDPF, Load: 1 << 31, Degradation: 1 << 30, LoadDPF: 1 << 29, Distance: 20}
 	e.Port, e.DataOnly, e.Life, e.Reregister = 5555, true, 90*time.Second, 30*time.Second
 	e.RegisterTimeout, e.DeregisterTimeout, e.MaxRegisterAttempts = 4*time.Second, 5*time.Second, 6

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	rserpool "github.com/rspool/rspool"
+	"github.com/rspool/rspool/internal/transport/sctp"
 )
 
 func (r *Registrar) block() block {
@@ -24,8 +25,8 @@ func (r *Registrar) block() block {
 				name: "transport",
 				doc:  "How peers reach the registrar.",
 				fields: []field{
-					modeField(&r.Transport),
-					{name: "listen", example: `"192.0.2.1"`, doc: "The IP address to bind. If absent, all.", value: ipAddress(&r.Listen)},
+					modeField(&r.Mode),
+					{name: "listen", example: `"192.0.2.1"`, doc: "The IP address to bind, or several with commas between them for the kernel's SCTP. If absent, all.", value: ipAddresses(&r.Listen)},
 					{name: "udp_port", def: "9899", doc: "The UDP port that encapsulates SCTP, or \"any\" for a free one.", value: port(&r.UDPPort, -1)},
 					{name: "heartbeat_interval", def: `"5s"`, doc: "How long a peer may be silent before it is asked whether it lives.", value: duration(&r.HeartbeatInterval, shortest, longest)},
 					{name: "heartbeat_retries", def: "3", doc: "How often it is asked again before it is given up.", value: integer(&r.HeartbeatRetries, 1, 1000)},
@@ -151,8 +152,8 @@ func dialectField(d *rserpool.Dialect) field {
 func modeField(s *string) field {
 	return field{
 		name: "mode", def: `"auto"`,
-		doc:   "auto takes the best transport at hand; udp is SCTP over UDP, embedded in the program.",
-		value: word(s, "auto", "udp"),
+		doc:   "Whose SCTP: kernel, udp for the one that is embedded in the program and goes over UDP, both at once, or auto: the kernel's where it has one and no UDP port is given, else the embedded one.",
+		value: word(s, sctp.Modes...),
 	}
 }
 

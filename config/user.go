@@ -22,7 +22,7 @@ func (u *User) block(known *references) block {
 			{name: "failover_timeout", def: `"1m"`, doc: "How long a session looks for a new element before it fails, or \"never\".", value: durationOrNever(&u.FailoverTimeout, shortest, longest)},
 			{name: "failover_delay", def: `"250ms"`, doc: "The wait before the next attempt when no element was found.", value: duration(&u.FailoverDelay, shortest, longest)},
 		}, hostFields(h)),
-		blocks: hostBlocks(h, &u.Transport),
+		blocks: hostBlocks(h),
 		check: func() (string, string) {
 			if u.Subscribe && u.CacheTime == 0 {
 				return "subscribe", "Updates need a cache to go to. Set cache_time."

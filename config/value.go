@@ -3,7 +3,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"strconv"
 	"strings"
 
@@ -12,6 +11,7 @@ import (
 
 	rserpool "github.com/rspool/rspool"
 	"github.com/rspool/rspool/internal/suggest"
+	"github.com/rspool/rspool/internal/transport/sctp"
 )
 
 // A value connects an attribute with the Go variable that it sets.
@@ -83,15 +83,19 @@ func identifier[T rserpool.ElementID | rserpool.RegistrarID](id *T) value {
 		func(id T) string { return fmt.Sprintf("0x%08x", uint32(id)) })
 }
 
-// ipAddress is an address of this machine.
-func ipAddress(s *string) value {
+// ipAddresses is one IP address, or several with commas between them.
+func ipAddresses(s *string) value {
 	return parsed("address", s,
 		func(text string) (string, error) {
-			a, err := netip.ParseAddr(text)
-			if err != nil {
-				return "", fmt.Errorf("%s is not an IP address; write one as in \"192.0.2.1\" or \"2001:db8::1\", without a port", quote(text))
+			ips, err := sctp.ParseListen(text)
+			if err != nil || text == "" {
+				return "", fmt.Errorf("%s is not an IP address; write one as in \"192.0.2.1\" or \"2001:db8::1\", without a port, or several with commas between them", quote(text))
 			}
-			return a.String(), nil
+			texts := make([]string, len(ips))
+			for i, ip := range ips {
+				texts[i] = ip.String()
+			}
+			return strings.Join(texts, ","), nil
 		},
 		func(s string) string { return s })
 }

@@ -204,11 +204,12 @@ func (c *Chain) Add(now time.Time, m *Member) {
 
 // Update ranks m anew after a re-registration, which also resets its selections.
 func (c *Chain) Update(now time.Time, m *Member) {
-	c.main.Update(now, m)
 	if c.lanes == nil {
+		c.main.Update(now, m)
 		return
 	}
 	c.at(now)
+	c.main.Update(now, m)
 	for _, t := range c.twins {
 		n := t.members[m.slot]
 		n.Tags = m.Tags
@@ -231,11 +232,12 @@ func (c *Chain) Retag(now time.Time, m *Member) {
 
 // Failed notes that m has failed.
 func (c *Chain) Failed(now time.Time, m *Member, why Reason) {
-	c.main.Failed(now, m, why)
 	if c.lanes == nil {
+		c.main.Failed(now, m, why)
 		return
 	}
 	c.at(now)
+	c.main.Failed(now, m, why)
 	for _, t := range c.twins {
 		t.Failed(now, t.members[m.slot], why)
 	}
@@ -253,6 +255,7 @@ func (c *Chain) Remove(m *Member) {
 
 // Refresh ranks all members anew by the policies that depend on any of the inputs.
 func (c *Chain) Refresh(now time.Time, changed Inputs) {
+	c.at(now)
 	c.main.Refresh(now, changed)
 	for _, t := range c.twins {
 		t.Refresh(now, changed)

@@ -94,6 +94,22 @@ func TestRareFaultsAreEndured(t *testing.T) {
 	}
 }
 
+// TestFaultsCountWhenTheyHappen lets the first fault in a long while come with a
+// re-registration.
+func TestFaultsCountWhenTheyHappen(t *testing.T) {
+	p := &moody{name: "moody"}
+	w := newWorld(ChainConfig{Policies: []Policy{p, backup{}}})
+	m := w.join(1, 2)[0]
+	p.bad = true
+	w.until(100 * time.Second)
+	for range 5 {
+		w.Update(w.now, m)
+	}
+	if got := w.standings(); got != "moody=open backup=in-use" {
+		t.Errorf("standings after five faults at once: %s", got)
+	}
+}
+
 // TestRankingEndsWithTheBreaker has a policy fail for a large pool, which takes a
 // while each time.
 func TestRankingEndsWithTheBreaker(t *testing.T) {

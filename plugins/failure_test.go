@@ -255,7 +255,7 @@ func TestFloodIsHeldBack(t *testing.T) {
 // means: nothing of that is lost, though nobody says it again.
 func TestTheLatestRanksCount(t *testing.T) {
 	cfg := self(t, "rush")
-	cfg.flood = 500
+	cfg.flood = 50
 	p := up(t, cfg)
 	w := open(t, p, "raw", nil, make([]float64, 100)...)
 	eventually(t, "a flood", dropped(p, Flooded))

@@ -298,7 +298,7 @@ func (r *raw) Follow(st grpc.BidiStreamingServer[protocol.HostEvent, protocol.Pl
 			}
 		case "rush": // much that is overtaken, and then what counts
 			if len(members) == 100 {
-				for range 500 {
+				for range 50 {
 					all(e.GetEpoch(), func(id uint32) *protocol.Rank { return &protocol.Rank{Id: id, Key: float64(id)} })
 				}
 			}

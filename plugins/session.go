@@ -132,7 +132,7 @@ func (s *session) describe(ctx context.Context) error {
 	r, err := s.client.Describe(ctx, &protocol.DescribeRequest{Revision: protocol.Revision})
 	if err != nil {
 		problem := "it does not describe itself: " + line(status.Convert(err).Message())
-		if cause := s.ended(); cause != nil {
+		if cause := s.ended(time.Second); cause != nil {
 			problem = "it ended before it had described itself: " + cause.Error()
 			s.end(cause) // for the last lines of its output
 		}
@@ -149,15 +149,15 @@ func (s *session) describe(ctx context.Context) error {
 	return nil
 }
 
-// ended says how the process ended, nil if it did not. The connection breaks a little
-// before the process is seen to end.
-func (s *session) ended() error {
+// ended says how the process ended, nil if it does not within a moment: the connection
+// breaks a little before the process is seen to end.
+func (s *session) ended(moment time.Duration) error {
 	if s.launcher == nil {
 		return nil
 	}
 	select {
 	case <-s.launcher.process.done:
-	case <-time.After(50 * time.Millisecond):
+	case <-time.After(moment):
 		return nil
 	}
 	if err := s.launcher.process.err; err != nil {
@@ -170,7 +170,7 @@ func (s *session) ended() error {
 func (s *session) watchProcess() {
 	select {
 	case <-s.launcher.process.done:
-		s.cancel(s.ended())
+		s.cancel(s.ended(time.Second))
 	case <-s.ctx.Done():
 	}
 }
@@ -200,7 +200,7 @@ func (s *session) watchHealth() {
 // fail ends a session that is worth nothing any more. It does not wait.
 func (s *session) fail(cause error) {
 	if s.ctx.Err() == nil {
-		if end := s.ended(); end != nil {
+		if end := s.ended(50 * time.Millisecond); end != nil {
 			cause = end
 		}
 	}

@@ -64,7 +64,7 @@ func TestStartErrors(t *testing.T) {
 		{"no name", "nameless", nil, "no name in lower case", "author", ""},
 		{"no policies", "no-policies", nil, "offers 0 policies", "author", ""},
 		{"a mode of the future", "future-mode", nil, "mode 77", "author", ""},
-		{"hangs when described", "hang-describe", func(c *Config) { c.StartTimeout = 300 * time.Millisecond }, "does not describe itself", "rspool plugin run", ""},
+		{"hangs when described", "hang-describe", func(c *Config) { c.StartTimeout = 3 * time.Second }, "does not describe itself", "rspool plugin run", ""},
 		{"panics when described", "crash-describe", nil, "ended before it had described itself: the process ended: exit status 2", "rspool plugin run", "panic: cannot describe"},
 		{"wrong version", "well", func(c *Config) { c.Version = ">= 2.0, < 3" }, "version is 1.4.2, wanted is >= 2.0, < 3", "another version", ""},
 		{"no such user", "well", func(c *Config) { c.User = "nobody-of-this-name" }, `no user "nobody-of-this-name"`, "user and group", ""},

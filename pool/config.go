@@ -20,12 +20,18 @@ type HostConfig struct {
 	Registrars []string
 	// Dialect decides where RFCs and deployed peers differ. If zero, Deployed.
 	Dialect rserpool.Dialect
-	// Door is the transport to use. If nil, NewHost opens a udp door at Listen
+	// Door is the transport to use. If nil, NewHost opens one by Mode at Listen
 	// and UDPPort, and closes it at the end.
 	Door transport.Door
-	// Listen is the IP address to bind, and that elements register. If empty, all.
+	// Mode says whose SCTP it is: "kernel", "udp" for the embedded one over UDP,
+	// "both" at once, or "auto": the kernel's where it has one and no UDP port is
+	// given here or with a registrar, else the embedded one. If empty, auto.
+	Mode string
+	// Listen is the IP address to bind, and that elements register, or several with
+	// commas between them for the kernel's SCTP, which are used at once. If empty,
+	// all.
 	Listen string
-	// UDPPort encapsulates SCTP. If zero, any free port.
+	// UDPPort encapsulates the embedded SCTP. If zero, any free port.
 	UDPPort int
 	// HeartbeatInterval is how long a peer may be silent before it is asked
 	// whether it lives, and HeartbeatRetries how often it is asked again before it

@@ -1,13 +1,14 @@
 package pool
 
 import (
-	"fmt"
-	"net/netip"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/rspool/rspool/internal/status"
 	"github.com/rspool/rspool/internal/transport"
+	"github.com/rspool/rspool/internal/transport/sctp"
 	"github.com/rspool/rspool/internal/transport/tcp"
-	"github.com/rspool/rspool/internal/transport/udp"
 )
 
 // through returns the door that carries associations in a way; those over TCP are
@@ -24,12 +25,12 @@ func (h *Host) through(via transport.Via) (transport.Door, error) {
 		MaxRetrans:        h.cfg.HeartbeatRetries,
 		Stream:            via == transport.Stream,
 	}
-	if h.cfg.Listen != "" {
-		ip, err := netip.ParseAddr(h.cfg.Listen)
-		if err != nil {
-			return nil, fmt.Errorf("listen address %q: want an IP address, as in 192.0.2.1", h.cfg.Listen)
-		}
-		c.Listen = ip
+	ips, err := sctp.ParseListen(h.cfg.Listen)
+	if err != nil {
+		return nil, err
+	}
+	if len(ips) > 0 {
+		c.Listen = ips[0]
 	}
 	if via == transport.TLS {
 		t := h.cfg.TLS
@@ -39,6 +40,9 @@ func (h *Host) through(via transport.Via) (transport.Door, error) {
 		})
 		if err != nil {
 			return nil, err
+		}
+		if err := credentials.Check(time.Now()); err != nil {
+			h.log.Warn("certificate runs out", "error", err)
 		}
 		c.Credentials = credentials
 	}
@@ -98,7 +102,7 @@ func (h *Host) openFor(names []registrarName) error {
 func (h *Host) doorStatus() []status.Door {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	list := []status.Door{{Transport: transport.SCTP.String(), Counts: status.TransportOf(h.door.Stats())}}
+	list := []status.Door{{Transport: transport.SCTP.String(), SCTP: sctp.Describe(h.door), Counts: status.TransportOf(h.door.Stats())}}
 	for via := transport.TCP; via <= transport.Stream; via++ {
 		if d := h.more[via]; d != nil {
 			list = append(list, status.Door{Transport: via.String(), Counts: status.TransportOf(d.Stats())})
@@ -107,19 +111,13 @@ func (h *Host) doorStatus() []status.Door {
 	return list
 }
 
-// openDoor opens the udp door that the configuration describes.
+// openDoor opens the SCTP that the configuration describes.
 func openDoor(c *HostConfig) (transport.Door, error) {
-	u := udp.Config{
-		UDPPort:           c.UDPPort,
+	return sctp.Open(sctp.Config{
+		Mode: c.Mode, Listen: c.Listen, UDPPort: c.UDPPort,
+		WantUDP: c.UDPPort != 0 ||
+			slices.ContainsFunc(c.Registrars, func(address string) bool { return strings.Contains(address, "@") }),
 		HeartbeatInterval: c.HeartbeatInterval,
-		MaxRetrans:        c.HeartbeatRetries,
-	}
-	if c.Listen != "" {
-		ip, err := netip.ParseAddr(c.Listen)
-		if err != nil {
-			return nil, fmt.Errorf("listen address %q: want an IP address, as in 192.0.2.1", c.Listen)
-		}
-		u.Listen = ip
-	}
-	return udp.Open(u)
+		HeartbeatRetries:  c.HeartbeatRetries,
+	})
 }

@@ -151,7 +151,7 @@ func TestNewHostRefusesWrongConfiguration(t *testing.T) {
 	}{
 		{"registrar", HostConfig{Registrars: []string{"nowhere"}}, `registrar "nowhere": the port is missing`},
 		{"group", HostConfig{AnnounceGroup: "here"}, `announcement group "here": want IP:PORT`},
-		{"listen", HostConfig{Listen: "eth0", Registrars: []string{registrarAt}}, `listen address "eth0"`},
+		{"listen", HostConfig{Listen: "eth0", Registrars: []string{registrarAt}}, `listen "eth0"`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if tt.name != "listen" {

@@ -11,22 +11,27 @@ import (
 )
 
 // Config describes a registrar. The zero value works: it listens on all
-// addresses, at the assigned ports, over the embedded userland SCTP.
+// addresses, at the assigned ports, over the SCTP of the kernel or the embedded one.
 type Config struct {
 	// ID identifies the registrar in its operation scope. If zero, a random
 	// one is drawn.
 	ID rserpool.RegistrarID
 	// Dialect decides where RFCs and deployed peers differ. If zero, Deployed.
 	Dialect rserpool.Dialect
-	// Door is the transport to use. If nil, New opens a udp door at Listen and
+	// Door is the transport to use. If nil, New opens one by Mode at Listen and
 	// UDPPort, and closes it at the end.
 	Door transport.Door
-	// Listen is the IP address to bind. If empty, all.
+	// Mode says whose SCTP it is: "kernel", "udp" for the embedded one over UDP,
+	// "both" at once, or "auto": the kernel's where it has one and no UDP port is
+	// given here or with a peer, else the embedded one. If empty, auto.
+	Mode string
+	// Listen is the IP address to bind, or several with commas between them for the
+	// kernel's SCTP, which are used at once. If empty, all.
 	Listen string
 	// ASAPPort and ENRPPort are SCTP ports, for elements and users and for other
 	// registrars. If zero, 3863 and 9901; if negative, any free port.
 	ASAPPort, ENRPPort int
-	// UDPPort encapsulates SCTP. If zero, 9899; if negative, any free port.
+	// UDPPort encapsulates the embedded SCTP. If zero, 9899; if negative, any free port.
 	UDPPort int
 	// HeartbeatInterval is how long a peer may be silent before it is asked
 	// whether it lives, and HeartbeatRetries how often it is asked again before it

@@ -6,12 +6,14 @@ import (
 	"log/slog"
 	"net/netip"
 	"slices"
+	"time"
 
 	rserpool "github.com/rspool/rspool"
 	"github.com/rspool/rspool/internal/asap"
 	"github.com/rspool/rspool/internal/handlespace"
 	"github.com/rspool/rspool/internal/status"
 	"github.com/rspool/rspool/internal/transport"
+	"github.com/rspool/rspool/internal/transport/sctp"
 	"github.com/rspool/rspool/internal/transport/tcp"
 )
 
@@ -43,6 +45,9 @@ func (r *Registrar) openMore(cfg *Config) error {
 	if err != nil {
 		return err
 	}
+	if err := c.Check(time.Now()); err != nil {
+		r.log.Warn("certificate runs out", "error", err)
+	}
 	return r.openOver(cfg, c, cfg.TLS.Port, tlsPort)
 }
 
@@ -61,11 +66,15 @@ func (r *Registrar) openOver(cfg *Config, credentials *tcp.Credentials, port int
 		},
 	}
 	number, err := portOr(port, byDefault, name+" port")
-	if err == nil && cfg.Listen != "" {
-		c.Listen, err = netip.ParseAddr(cfg.Listen)
-	}
 	if err != nil {
 		return err
+	}
+	ips, err := sctp.ParseListen(cfg.Listen)
+	if err != nil {
+		return err
+	}
+	if len(ips) > 0 {
+		c.Listen = ips[0]
 	}
 	door, err := tcp.Open(c)
 	if err != nil {
@@ -92,7 +101,7 @@ func (r *Registrar) Addresses() []transport.Address {
 // doors returns what went through each door.
 func (r *Registrar) doors() []status.Door {
 	at := r.Address()
-	list := []status.Door{{Transport: at.Via.String(), Address: at.String(), Counts: status.TransportOf(r.door.Stats())}}
+	list := []status.Door{{Transport: at.Via.String(), SCTP: r.SCTP(), Address: at.String(), Counts: status.TransportOf(r.door.Stats())}}
 	for _, w := range r.more {
 		list = append(list, status.Door{Transport: w.name, Address: w.endpoint.Local().String(), Counts: status.TransportOf(w.door.Stats())})
 	}

@@ -2,12 +2,14 @@ package registrar
 
 import (
 	"fmt"
-	"net/netip"
+	"slices"
+	"strings"
 
 	rserpool "github.com/rspool/rspool"
 	"github.com/rspool/rspool/internal/asap"
 	"github.com/rspool/rspool/internal/machine"
 	"github.com/rspool/rspool/internal/transport"
+	"github.com/rspool/rspool/internal/transport/sctp"
 	"github.com/rspool/rspool/internal/transport/udp"
 )
 
@@ -40,25 +42,23 @@ func (r *Registrar) open(cfg *Config) error {
 	return err
 }
 
-// openDoor opens the userland SCTP over UDP.
+// openDoor opens the SCTP that the configuration describes.
 func openDoor(cfg *Config) (transport.Door, error) {
-	c := udp.Config{
-		HeartbeatInterval: cfg.HeartbeatInterval,
-		MaxRetrans:        cfg.HeartbeatRetries,
-		MaxAssociations:   cfg.MaxAssociations,
-	}
 	port, err := portOr(cfg.UDPPort, udp.Port, "UDP port")
 	if err != nil {
 		return nil, err
 	}
-	c.UDPPort = int(port)
-	if cfg.Listen != "" {
-		if c.Listen, err = netip.ParseAddr(cfg.Listen); err != nil {
-			return nil, fmt.Errorf("listen %q: want an IP address, as in 192.0.2.1", cfg.Listen)
-		}
-	}
-	return udp.Open(c)
+	return sctp.Open(sctp.Config{
+		Mode: cfg.Mode, Listen: cfg.Listen, UDPPort: int(port),
+		WantUDP:           cfg.UDPPort != 0 || slices.ContainsFunc(cfg.ENRP.Peers, namesUDPPort),
+		HeartbeatInterval: cfg.HeartbeatInterval,
+		HeartbeatRetries:  cfg.HeartbeatRetries,
+		MaxAssociations:   cfg.MaxAssociations,
+	})
 }
+
+// namesUDPPort reports whether an address says behind which UDP port it is.
+func namesUDPPort(address string) bool { return strings.Contains(address, "@") }
 
 // portOr returns a port where zero stands for a default, and what is negative for
 // any free port, which is zero then.

@@ -24,6 +24,7 @@ import (
 	role "github.com/rspool/rspool/internal/machine/registrar"
 	"github.com/rspool/rspool/internal/status"
 	"github.com/rspool/rspool/internal/transport"
+	"github.com/rspool/rspool/internal/transport/sctp"
 )
 
 // Registrar is a running registrar. Its methods may be called at once.
@@ -155,6 +156,10 @@ func (r *Registrar) start(cfg *Config, policies *engine.Registry, options func(r
 
 // ID returns the registrar's identifier.
 func (r *Registrar) ID() rserpool.RegistrarID { return r.id }
+
+// SCTP says whose SCTP the registrar speaks: "kernel", "udp", "both", or nothing
+// where the door was given and is none of these.
+func (r *Registrar) SCTP() string { return sctp.Describe(r.door) }
 
 // Address returns where elements and users reach the registrar.
 func (r *Registrar) Address() transport.Address { return r.asap.Local() }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/rspool/rspool/internal/transport/sctp"
 	"github.com/rspool/rspool/pool"
 )
 
@@ -12,6 +13,7 @@ import (
 // configuration: where the registrars are, and the process's own end.
 type hostFlags struct {
 	registrars []string
+	mode       string
 	listen     string
 	udpPort    int
 	tls        pool.TLSConfig
@@ -19,7 +21,8 @@ type hostFlags struct {
 
 func (f *hostFlags) add(flags *pflag.FlagSet) {
 	flags.Var(&registrarsFlag{&f.registrars}, "registrar", "`ADDRESS` of a registrar, as HOST:PORT or HOST:PORT@UDPPORT, or tcp://HOST:PORT or tls://HOST:PORT; may be repeated (default: those that announce themselves)")
-	flags.StringVar(&f.listen, "listen", "", "`IP` address of the own end (default: all)")
+	flags.Var(&choice{&f.mode, sctp.Modes}, "transport", "whose SCTP: auto, kernel, udp or both (default auto)")
+	flags.StringVar(&f.listen, "listen", "", "`IP` address of the own end, or several with commas between them for the kernel's SCTP (default: all)")
 	flags.Var(&portFlag{&f.udpPort, 0}, "udp-port", "UDP port that encapsulates SCTP, or any for a free one (default any)")
 	addCertificateFlags(flags, &f.tls.CertFile, &f.tls.KeyFile, &f.tls.CAFile)
 }
@@ -46,6 +49,9 @@ func (f *registrarsFlag) Set(s string) error {
 func (f *hostFlags) apply(flags *pflag.FlagSet, h *pool.HostConfig) {
 	if len(f.registrars) > 0 {
 		h.Registrars = f.registrars
+	}
+	if f.mode != "" {
+		h.Mode = f.mode
 	}
 	if f.listen != "" {
 		h.Listen = f.listen

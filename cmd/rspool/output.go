@@ -93,7 +93,7 @@ func escaped(s string) string {
 	var b strings.Builder
 	for len(s) > 0 {
 		r, n := utf8.DecodeRuneInString(s)
-		if r == '\n' || r == '\t' || unicode.IsPrint(r) && !(r == utf8.RuneError && n == 1) {
+		if r == '\n' || r == '\t' || unicode.IsPrint(r) && (r != utf8.RuneError || n != 1) {
 			b.WriteString(s[:n])
 		} else {
 			quoted := strconv.Quote(s[:n])

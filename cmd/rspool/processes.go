@@ -63,6 +63,8 @@ func (p *processes) start(name string, args ...string) (*process, error) {
 		name: name, cmd: exec.Command(p.program, args...),
 		log: filepath.Join(p.logs, name+".log"), exited: make(chan struct{}),
 	}
+	// Sockets for orders are left behind by who is killed: here they go with the logs.
+	c.cmd.Env = append(os.Environ(), "RUNTIME_DIRECTORY="+p.logs)
 	file, err := os.Create(c.log)
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)

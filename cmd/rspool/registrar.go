@@ -18,6 +18,7 @@ import (
 	"github.com/rspool/rspool/internal/policies"
 	"github.com/rspool/rspool/internal/status"
 	"github.com/rspool/rspool/internal/transport"
+	"github.com/rspool/rspool/internal/transport/sctp"
 	"github.com/rspool/rspool/registrar"
 )
 
@@ -39,7 +40,8 @@ type registrarFlags struct {
 func (f *registrarFlags) add(cmd *cobra.Command) {
 	flags, c := cmd.Flags(), &f.registrar
 	flags.Var(textFlag[rserpool.RegistrarID]{&c.ID, "id", parseRegistrarID, formatRegistrarID}, "id", "`ID` in the operation scope, as in 0x2f1a93c4 (default a random one)")
-	flags.StringVar(&c.Listen, "listen", "", "IP `ADDRESS` to bind (default all)")
+	flags.Var(&choice{&c.Mode, sctp.Modes}, "transport", "whose SCTP: auto, kernel, udp or both (default auto)")
+	flags.StringVar(&c.Listen, "listen", "", "IP `ADDRESS` to bind, or several with commas between them for the kernel's SCTP (default all)")
 	flags.Var(portFlag{&c.ASAPPort, -1}, "asap-port", "SCTP `PORT` for elements and users, or any (default 3863)")
 	flags.Var(portFlag{&c.ENRPPort, -1}, "enrp-port", "SCTP `PORT` for other registrars, or any (default 9901)")
 	flags.StringArrayVar(&c.ENRP.Peers, "peer", nil, "`ADDRESS` of another registrar, as IP:PORT or IP:PORT@UDPPORT; may be repeated")
@@ -57,6 +59,9 @@ func (f *registrarFlags) apply(cmd *cobra.Command, c *config.Config) {
 	r, given := &c.Registrar.Config, cmd.Flags().Changed
 	if given("id") {
 		r.ID = f.registrar.ID
+	}
+	if given("transport") {
+		r.Mode = f.registrar.Mode
 	}
 	if given("listen") {
 		r.Listen = f.registrar.Listen
@@ -168,7 +173,7 @@ func (a *app) runRegistrar(ctx context.Context, load func() (*config.Config, err
 		return errors.Join(err, d.Close())
 	}
 	defer stopReports()
-	log.Info("transport is chosen", "transport", "udp", "mode", orElse(c.Registrar.Transport, "auto"), "udp_port", r.Address().UDPPort)
+	log.Info("transport is chosen", "sctp", r.SCTP(), "mode", orElse(c.Registrar.Mode, sctp.Auto), "udp_port", r.Address().UDPPort)
 	if err := writeReady(ready, readiness{Role: "registrar", ID: r.ID().String(), ASAP: r.Address().String(), ENRP: enrpAddress(r), TCP: addressBy(r, transport.TCP), TLS: addressBy(r, transport.TLS), Telemetry: telemetry, Admin: d.Admin()}); err != nil {
 		return errors.Join(err, d.Close())
 	}

@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/rspool/rspool/internal/transport/sctp"
 )
 
 // build says what this binary was made of.
@@ -17,6 +19,7 @@ type build struct {
 	Modified bool   `json:"modified,omitempty"`
 	Go       string `json:"go"`
 	Platform string `json:"platform"`
+	SCTP     string `json:"sctp,omitempty"` // how this machine speaks it
 }
 
 func readBuild() build {
@@ -44,11 +47,12 @@ func readBuild() build {
 func newVersionCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
-		Short:   "Print the version and how the program was built",
+		Short:   "Print the version, how the program was built, and how this machine speaks SCTP",
 		Example: "  rspool version\n  rspool version -o json",
 		Args:    arguments(),
 		RunE: func(*cobra.Command, []string) error {
 			b := readBuild()
+			b.SCTP = sctp.Ways()
 			return a.print(b, func(w io.Writer) error {
 				_, err := fmt.Fprintf(w, "rspool %s, %s, %s\n", b.Version, b.Go, b.Platform)
 				if err == nil && b.Revision != "" {
@@ -57,6 +61,9 @@ func newVersionCommand(a *app) *cobra.Command {
 						mark = ", modified"
 					}
 					_, err = fmt.Fprintf(w, "revision %s of %s%s\n", b.Revision, b.Time, mark)
+				}
+				if err == nil {
+					_, err = fmt.Fprintf(w, "SCTP %s\n", b.SCTP)
 				}
 				return err
 			})

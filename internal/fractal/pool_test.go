@@ -3,98 +3,46 @@ package fractal
 import (
 	"context"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	rserpool "github.com/rspool/rspool"
+	"github.com/rspool/rspool/internal/sessions/sessionstest"
 	"github.com/rspool/rspool/internal/transport/memory"
-	"github.com/rspool/rspool/pool"
-	"github.com/rspool/rspool/registrar"
 )
 
-// world is a simulated network with a registrar and elements of this service.
+// world is a network in memory with a registrar and elements of this service.
 type world struct {
+	*sessionstest.World
 	t        *testing.T
-	net      *memory.Network
 	machines map[rserpool.ElementID]*memory.Host
-	address  string
-	ends     []func() // run last to first
 }
 
 // inWorld runs f in virtual time and sees to it that nothing is left behind.
 func inWorld(t *testing.T, f func(w *world)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		w := &world{t: t, net: memory.New(1), machines: map[rserpool.ElementID]*memory.Host{}}
-		w.net.Set(memory.Conditions{Delay: time.Millisecond, Detection: 500 * time.Millisecond, DialTimeout: time.Second})
-		at := w.net.Host()
-		r, err := registrar.New(registrar.Config{
-			Door: at, Log: quiet, Announce: registrar.AnnounceConfig{Disabled: true},
-			KeepAliveInterval: time.Second, KeepAliveTimeout: time.Second,
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		w.address = at.Address(3863).String()
-		w.serve(func(ctx context.Context) error { return r.Serve(ctx) })
-		f(w)
-		for i := len(w.ends) - 1; i >= 0; i-- {
-			w.ends[i]()
-		}
+	sessionstest.Run(t, func(t *testing.T, w *sessionstest.World) {
+		f(&world{World: w, t: t, machines: map[rserpool.ElementID]*memory.Host{}})
 	})
-}
-
-// serve runs f until the end of the world.
-func (w *world) serve(f func(context.Context) error) {
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- f(ctx) }()
-	w.ends = append(w.ends, func() {
-		stop()
-		if err := <-done; err != nil {
-			w.t.Errorf("served: %v", err)
-		}
-	})
-}
-
-// host returns a host on a machine of its own.
-func (w *world) host() (*pool.Host, *memory.Host) {
-	w.t.Helper()
-	at := w.net.Host()
-	h, err := pool.NewHost(&pool.HostConfig{Registrars: []string{w.address}, Door: at, Log: quiet})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.ends = append(w.ends, func() { h.Close() })
-	return h, at
 }
 
 // element starts an element.
 func (w *world) element(id rserpool.ElementID, cfg ServerConfig) *Server {
 	w.t.Helper()
-	h, at := w.host()
+	ln, at := w.Element(DefaultHandle, id, rserpool.LeastUsed)
 	w.machines[id] = at
 	cfg.Log = quiet
-	ln, err := pool.Listen(w.t.Context(), DefaultHandle, &pool.ElementConfig{
-		Host: h, ID: id, Policy: rserpool.Policy{Type: rserpool.LeastUsed},
-	})
-	if err != nil {
-		w.t.Fatal(err)
-	}
 	cfg.Load = ln.SetLoad
 	s := NewServer(cfg)
-	w.ends = append(w.ends, func() { ln.Close() })
-	w.serve(func(ctx context.Context) error { return s.Serve(ctx, ln) })
+	w.Serve(func(ctx context.Context) error { return s.Serve(ctx, ln) })
 	return s
 }
 
 // render computes the view with the pool, and calls each now and then.
 func (w *world) render(v *View, cfg RenderConfig, each func(Progress)) (*Image, Report) {
 	w.t.Helper()
-	h, _ := w.host()
-	cfg.User, cfg.Log = &pool.UserConfig{Host: h, ConnectTimeout: time.Second, FailoverDelay: 50 * time.Millisecond}, quiet
+	cfg.User, cfg.Log = w.User(), quiet
 	r := NewRender(v, cfg)
 	type outcome struct {
 		m      *Image

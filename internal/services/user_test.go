@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -124,14 +125,14 @@ func TestDaytimeOfAnElementThatEndsTheSession(t *testing.T) {
 
 func TestDiscardCountsWhatItSends(t *testing.T) {
 	sessionstest.Run(t, func(t *testing.T, w *sessionstest.World) {
-		received := 0
+		var received atomic.Uint64
 		slow := func(ctx context.Context, s Session) error {
 			for {
 				m, err := s.Recv(ctx)
 				if err != nil {
 					return err
 				}
-				received += len(m.Data)
+				received.Add(uint64(len(m.Data)))
 				_ = wait(ctx, time.Millisecond) // so that virtual time passes
 			}
 		}
@@ -149,8 +150,8 @@ func TestDiscardCountsWhatItSends(t *testing.T) {
 		if err != nil || r.Bytes != 100*r.Messages || r.Failovers.Count != 1 || told < 2 {
 			t.Errorf("report %+v, told %d times, error %v", r, told, err)
 		}
-		if received < 100*2000 || uint64(received) > r.Bytes {
-			t.Errorf("%d bytes received, %d sent", received, r.Bytes)
+		if n := received.Load(); n < 100*2000 || n > r.Bytes {
+			t.Errorf("%d bytes received, %d sent", n, r.Bytes)
 		}
 	})
 }

@@ -7,6 +7,7 @@ package sessionstest
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,12 +21,14 @@ import (
 // Quiet is a log that nobody reads.
 var Quiet = slog.New(slog.DiscardHandler)
 
-// World is a network with a registrar.
+// World is a network with a registrar. Its methods may be called at once.
 type World struct {
 	t       *testing.T
 	net     *memory.Network
 	address string
-	ends    []func() // run last to first
+
+	mu   sync.Mutex
+	ends []func() // run last to first
 }
 
 // Run runs f in virtual time and sees to it that nothing is left behind. Packets take a
@@ -46,10 +49,18 @@ func Run(t *testing.T, f func(t *testing.T, w *World)) {
 		w.address = at.Address(3863).String()
 		w.Serve(r.Serve)
 		f(t, w)
+		w.mu.Lock()
+		defer w.mu.Unlock()
 		for i := len(w.ends) - 1; i >= 0; i-- {
 			w.ends[i]()
 		}
 	})
+}
+
+func (w *World) atEnd(f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ends = append(w.ends, f)
 }
 
 // Serve runs f until the end of the world.
@@ -57,7 +68,7 @@ func (w *World) Serve(f func(context.Context) error) {
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- f(ctx) }()
-	w.ends = append(w.ends, func() {
+	w.atEnd(func() {
 		stop()
 		if err := <-done; err != nil {
 			w.t.Errorf("served: %v", err)
@@ -73,7 +84,7 @@ func (w *World) Host() (*pool.Host, *memory.Host) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.ends = append(w.ends, func() { h.Close() })
+	w.atEnd(func() { h.Close() })
 	return h, at
 }
 
@@ -85,7 +96,7 @@ func (w *World) Element(handle rserpool.Handle, id rserpool.ElementID, policy rs
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.ends = append(w.ends, func() { ln.Close() })
+	w.atEnd(func() { ln.Close() })
 	return ln, at
 }
 
@@ -103,6 +114,6 @@ func (w *World) Dial(handle rserpool.Handle) *pool.Session {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.ends = append(w.ends, func() { s.Close() })
+	w.atEnd(func() { s.Close() })
 	return s
 }

@@ -47,8 +47,8 @@ type association struct {
 	queued  int                 // bytes
 	refused bool                // Send has failed with ErrBackpressure and nobody was told yet
 	finish  bool                // SHUTDOWN follows the queue
-	used    int                 // bytes that the kernel may hold of the endpoint's socket buffer
-	pieces  int                 // chunks of used
+	used    int                 // bytes that it may take of the endpoint's socket buffer
+	asked   bool                // the kernel tells when that is none
 	leaving bool                // is about to get a socket of its own
 
 	// inbound
@@ -157,7 +157,7 @@ func (a *association) restart(streams uint16) (item, bool) {
 		return item{}, false
 	}
 	a.streams, a.partial = streams, nil
-	a.queue, a.queued, a.used, a.pieces = nil, 0, 0, 0
+	a.queue, a.queued, a.used = nil, 0, 0
 	it := item{kind: transport.Restarted}
 	return it, a.hand(it)
 }
@@ -168,6 +168,10 @@ func (a *association) locate() {
 	_ = a.socket.raw.Control(func(fd uintptr) {
 		if ips, port, first, err := getAddresses(int(fd), sctp.SCTP_GET_PEER_ADDRS, a.number); err == nil && len(ips) > 0 {
 			p.remote = transport.Address{IPs: ips, Port: port, UDPPort: encapsulation(int(fd), a.number, first[:min(len(first), 28)])}
+		}
+		if n := len(p.remote.IPs); n > 1 {
+			// The last path may fail when all others have.
+			_ = setRetrans(int(fd), a.number, n*a.e.d.cfg.MaxRetrans)
 		}
 		if ips, _, _, err := getAddresses(int(fd), sctp.SCTP_GET_LOCAL_ADDRS, a.number); err == nil && len(ips) > 0 {
 			p.local.IPs = ips

@@ -28,6 +28,7 @@ type endpoint struct {
 	socket *socket
 	six    bool // has both families
 	port   uint16
+	share  int                          // bytes of the send buffer that are an association's part
 	local  atomic.Pointer[[]netip.Addr] // as last asked for
 
 	// reading guards what follows, and is held from the receipt of messages until
@@ -67,6 +68,10 @@ func (d *Door) newEndpoint(cfg transport.EndpointConfig) (*endpoint, error) {
 	if cerr := s.raw.Control(func(fd uintptr) {
 		if _, e.port, _, err = getAddresses(int(fd), sctp.SCTP_GET_LOCAL_ADDRS, 0); err == nil {
 			err = abortOnClose(int(fd))
+		}
+		if err == nil {
+			e.share, err = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_SNDBUF)
+			e.share /= parts
 		}
 	}); cerr != nil || err != nil {
 		return nil, errors.Join(cerr, err, s.file.Close())

@@ -32,6 +32,9 @@ const (
 	_ // remote error
 	shutdownEvent
 	partialDelivery
+	_ // adaptation
+	_ // authentication
+	senderDry
 )
 
 // The states of an associationChange.
@@ -65,7 +68,7 @@ func parseNotification(b []byte) (notification, error) {
 		return b[i:], nil
 	}
 	// Where the association stands: behind what is the kind's own.
-	place := map[uint16]int{associationChange: 16, addressChange: 144, shutdownEvent: 8, partialDelivery: 12}[n.kind]
+	place := map[uint16]int{associationChange: 16, addressChange: 144, shutdownEvent: 8, partialDelivery: 12, senderDry: 8}[n.kind]
 	if place == 0 {
 		return n, nil
 	}
@@ -89,11 +92,14 @@ func parseNotification(b []byte) (notification, error) {
 var causes = map[uint16]string{
 	1: "invalid stream identifier", 2: "missing mandatory parameter", 3: "stale cookie", 4: "out of resource",
 	5: "unresolvable address", 6: "unrecognized chunk type", 7: "invalid mandatory parameter", 8: "unrecognized parameters",
-	9: "no user data", 10: "cookie received while shutting down", 11: "restart with new addresses", 13: "protocol violation",
+	9: "no user data", 10: "cookie received while shutting down", 11: "restart with new addresses", protocolViolation: "protocol violation",
 }
 
-// userAbort is the cause of an ABORT that the peer's program wanted.
-const userAbort = 12
+// The causes that come with a text; the former is what the peer's program wants.
+const (
+	userAbort         = 12
+	protocolViolation = 13
+)
 
 // maxReason is the length of a peer's reason that is repeated, in bytes.
 const maxReason = 200
@@ -105,17 +111,18 @@ func (n *notification) describe() string {
 	if len(b) >= 4 {
 		cause = binary.BigEndian.Uint16(b)
 	}
-	switch {
-	case cause == userAbort:
-		if len(b) < 4 {
-			return "without a reason"
-		}
+	reason := ""
+	if len(b) >= 4 {
 		length := min(int(binary.BigEndian.Uint16(b[2:])), len(b))
-		reason := strings.TrimRight(string(b[4:max(4, min(length, 4+maxReason))]), "\x00")
-		if reason == "" {
-			return "without a reason"
-		}
+		reason = strings.TrimRight(string(b[4:max(4, min(length, 4+maxReason))]), "\x00")
+	}
+	switch {
+	case cause == userAbort && reason == "":
+		return "without a reason"
+	case cause == userAbort:
 		return fmt.Sprintf("%q", reason)
+	case cause == protocolViolation && reason != "":
+		return fmt.Sprintf("protocol violation: %q", reason)
 	case causes[cause] != "":
 		return causes[cause]
 	case cause == 0:

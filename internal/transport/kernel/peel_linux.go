@@ -3,10 +3,8 @@
 package kernel
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -21,9 +19,9 @@ import (
 // a socket of its own (RFC 6458, Section 9.2).
 
 const (
-	// share is how many bytes of the endpoint's send buffer an association may
-	// take.
-	share = 64 << 10
+	// parts is into how many parts the endpoint's send buffer is divided; an
+	// association may take two.
+	parts = 64
 	// piece is about what a chunk holds, and overhead what the kernel accounts
 	// for beside its data.
 	piece, overhead = 1400, 1024
@@ -31,37 +29,45 @@ const (
 	relief = 10 * time.Millisecond
 )
 
-// account notes that the kernel has taken a message. When the association's part
-// of the buffer seems full, it asks how much of it is really not acknowledged
-// yet. Caller holds mu.
+// account notes that the kernel has taken a message. When the association has
+// sent its part, the kernel is asked to tell when all of it is acknowledged; if
+// that is not so before it has sent as much again, it has to leave. Caller holds
+// mu.
 func (a *association) account(size int) {
 	if a.socket != a.e.socket {
 		return
 	}
-	n := (size + piece - 1) / piece
-	a.pieces += n
-	a.used += size + n*overhead
-	if a.used <= share || a.leaving {
-		return
-	}
-	a.measure()
-	if a.used > share/2 {
+	a.used += size + (size+piece-1)/piece*overhead
+	switch {
+	case a.used <= a.e.share:
+	case !a.asked:
+		a.asked = true
+		a.listen(true)
+	case a.used > 2*a.e.share && !a.leaving:
 		a.leaving = true
 		go a.e.peel(a)
 	}
 }
 
-// measure corrects used by what the kernel says. Caller holds mu.
-func (a *association) measure() {
-	if a.pieces == 0 {
-		return
+// dry is told that the peer has acknowledged everything. Caller holds mu.
+func (a *association) dry() {
+	a.used = 0
+	if a.asked {
+		a.asked = false
+		a.listen(false)
 	}
-	_ = a.socket.raw.Control(func(fd uintptr) {
-		if left, err := chunks(int(fd), a.number); err == nil {
-			left = min(left, a.pieces)
-			a.used, a.pieces = a.used*left/a.pieces, left
-		}
-	})
+}
+
+// listen turns the notification of dry on or off. Where the kernel has none for a
+// single association, the association has to leave earlier. Caller holds mu.
+func (a *association) listen(on bool) {
+	value := make([]byte, 8)
+	native.PutUint32(value, uint32(a.number))
+	native.PutUint16(value[4:], senderDry)
+	if on {
+		value[6] = 1
+	}
+	_ = a.socket.raw.Control(func(fd uintptr) { _ = setOption(int(fd), optionEvent, value) })
 }
 
 // relieve is called where the endpoint's send buffer is full: the association
@@ -75,30 +81,22 @@ func (e *endpoint) relieve() {
 		e.full = now
 	}
 	e.relieved = now
-	type part struct {
-		a    *association
-		used int
-	}
-	var parts []part
+	var most *association
+	used := 0
 	for _, a := range e.all() {
 		a.mu.Lock()
-		if a.socket == e.socket && !a.leaving && a.used > 0 {
-			a.measure()
-			parts = append(parts, part{a, a.used})
+		if a.socket == e.socket && !a.leaving && a.used > used {
+			most, used = a, a.used
 		}
 		a.mu.Unlock()
 	}
-	if len(parts) == 0 {
-		return
-	}
-	most := slices.MaxFunc(parts, func(x, y part) int { return cmp.Compare(x.used, y.used) })
-	if most.used < share/8 && now.Sub(e.full) < time.Second {
+	if most == nil || used < e.share/8 && now.Sub(e.full) < time.Second {
 		return // many that send little: the room comes back
 	}
-	most.a.mu.Lock()
-	most.a.leaving = true
-	most.a.mu.Unlock()
-	e.peel(most.a)
+	most.mu.Lock()
+	most.leaving = true
+	most.mu.Unlock()
+	e.peel(most)
 }
 
 // peel gives an association a socket of its own. One that cannot get it is
@@ -143,7 +141,7 @@ func (e *endpoint) settle(a *association, fd int) error {
 	if err != nil {
 		return err
 	}
-	a.socket, a.used, a.pieces = s, 0, 0
+	a.socket, a.used = s, 0
 	if len(a.queue) > 0 {
 		s.await(a)
 	}

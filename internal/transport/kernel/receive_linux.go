@@ -150,7 +150,7 @@ func (e *endpoint) assign(b *batch, i int) (a *association, it item, mine bool) 
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	it, mine = a.arrived(&s)
-	if !mine && a.held > inboxSize && !a.leaving {
+	if (a.held > inboxSize || len(a.partial) > bulk) && !a.leaving && !a.over {
 		a.leaving = true
 		e.slow = append(e.slow, a)
 	}
@@ -160,6 +160,11 @@ func (e *endpoint) assign(b *batch, i int) (a *association, it item, mine bool) 
 // inboxSize is how many bytes wait for a slow handler before its association
 // gets a socket of its own.
 const inboxSize = 64 << 10
+
+// bulk is the size of a message, in bytes, from which on an association gets one
+// as well: parts of large messages that wait for the rest would fill the buffer
+// that all share.
+const bulk = 16 << 10
 
 // accept makes the association that a notification speaks of, if it is a new
 // one. Caller holds reading.
@@ -215,6 +220,8 @@ func (a *association) notified(n *notification) (item, bool) {
 		if n.path == addressUnreachable {
 			a.e.d.stats.path.Add(1)
 		}
+	case senderDry:
+		a.dry()
 	case partialDelivery:
 		a.partial = nil // the rest does not come
 	}

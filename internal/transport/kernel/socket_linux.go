@@ -20,7 +20,9 @@ import (
 // Options that the library has no names for.
 const (
 	optionFragmentInterleave = 18
-	optionRemoteEncapsPort   = 36
+	optionPartialDelivery    = 19
+	optionEvent              = 127
+	optionRemoteEncapsPort   = 132
 )
 
 // Available says why there is no kernel SCTP; nil if there is. The system may
@@ -133,8 +135,12 @@ func (d *Door) prepare(fd int, six, listen bool) error {
 			return err
 		}
 	}
-	// A message that is delivered in parts does not hold up those of others.
+	// A large message is delivered in parts: it does not hold up those of others,
+	// and many at once do not fill the buffer without one that is complete.
 	if err := setOption(fd, optionFragmentInterleave, words(1)); err != nil {
+		return err
+	}
+	if err := setOption(fd, optionPartialDelivery, words(slotSize)); err != nil {
 		return err
 	}
 	return setOption(fd, sctp.SCTP_NODELAY, words(1))
@@ -150,9 +156,7 @@ func (d *Door) prepareTimers(fd int) error {
 	if err := setOption(fd, sctp.SCTP_RTOINFO, words(0, ms(int64(cfg.RTOInitial)), ms(int64(cfg.RTOMax)), ms(int64(cfg.RTOMin)))); err != nil {
 		return err
 	}
-	associationParameters := make([]byte, 20)
-	native.PutUint16(associationParameters[4:], uint16(cfg.MaxRetrans))
-	if err := setOption(fd, sctp.SCTP_ASSOCINFO, associationParameters); err != nil {
+	if err := setRetrans(fd, 0, cfg.MaxRetrans); err != nil {
 		return err
 	}
 	path := make([]byte, 152) // packed: the wildcard address, then the parameters
@@ -166,6 +170,15 @@ func (d *Door) prepareTimers(fd int) error {
 	native.PutUint16(path[136:], uint16(cfg.MaxRetrans))
 	native.PutUint32(path[146:], flags)
 	return setOption(fd, sctp.SCTP_PEER_ADDR_PARAMS, path)
+}
+
+// setRetrans says how many retransmissions in a row end an association; zero
+// stands for those to come.
+func setRetrans(fd int, association int32, n int) error {
+	value := make([]byte, 20)
+	native.PutUint32(value, uint32(association))
+	native.PutUint16(value[4:], uint16(n))
+	return setOption(fd, sctp.SCTP_ASSOCINFO, value)
 }
 
 // bind gives the socket its addresses and its port.
@@ -270,31 +283,32 @@ func peelOff(fd int, association int32) (int, error) {
 	return own, nil
 }
 
+// Where things are in the structure of the option: the address is aligned as a
+// pointer is.
+const (
+	encapsulatedAddress = int(unsafe.Sizeof(uintptr(0)))
+	encapsulatedPort    = encapsulatedAddress + 128
+	sizeofEncapsulation = encapsulatedPort + encapsulatedAddress
+)
+
 // encapsulate says behind which UDP port the next association is.
 func encapsulate(fd int, port uint16) error {
-	value := make([]byte, 136) // association, address, port, padding
-	native.PutUint16(value[4:], unix.AF_INET)
-	value[132], value[133] = byte(port>>8), byte(port)
+	value := make([]byte, sizeofEncapsulation)
+	native.PutUint16(value[encapsulatedAddress:], unix.AF_INET)
+	value[encapsulatedPort], value[encapsulatedPort+1] = byte(port>>8), byte(port)
 	return setOption(fd, optionRemoteEncapsPort, value)
 }
 
 // encapsulation returns the UDP port of an association's peer at one of its
 // addresses, given as the kernel wrote it; zero if there is none.
 func encapsulation(fd int, association int32, address []byte) uint16 {
-	value := make([]byte, 136)
+	value := make([]byte, sizeofEncapsulation)
 	native.PutUint32(value, uint32(association))
-	copy(value[4:132], address)
+	copy(value[encapsulatedAddress:encapsulatedPort], address)
 	if _, err := getOption(fd, optionRemoteEncapsPort, value); err != nil {
 		return 0
 	}
-	return uint16(value[132])<<8 | uint16(value[133])
-}
-
-// chunks returns how many chunks of an association the peer has not
-// acknowledged or was not yet sent.
-func chunks(fd int, association int32) (int, error) {
-	s, err := status(fd, association)
-	return int(s.Unackdata) + int(s.Penddata), err
+	return uint16(value[encapsulatedPort])<<8 | uint16(value[encapsulatedPort+1])
 }
 
 // status asks for the state of an association.

@@ -143,7 +143,7 @@ func (c *Credentials) now() files {
 	return c.current
 }
 
-// Check reports why the certificate is no longer good, or is not for long.
+// Check reports that the own certificate runs out within a week, if it does.
 func (c *Credentials) Check(now time.Time) error {
 	leaf := c.now().certificate.Leaf
 	if left := leaf.NotAfter.Sub(now); left < 7*24*time.Hour {

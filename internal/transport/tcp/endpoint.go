@@ -212,5 +212,5 @@ func addrPort(a net.Addr) netip.AddrPort {
 		return netip.AddrPort{}
 	}
 	at := t.AddrPort()
-	return netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
+	return netip.AddrPortFrom(at.Addr().Unmap().WithZone(""), at.Port())
 }

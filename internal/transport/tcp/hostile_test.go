@@ -24,6 +24,13 @@ type speaker struct {
 	t testing.TB
 }
 
+// patient is a configuration that gives no peer up for its silence.
+func patient() Config {
+	cfg := quick(loopback)
+	cfg.HeartbeatInterval = -1
+	return cfg
+}
+
 func connect(t testing.TB, to transport.Address) speaker {
 	t.Helper()
 	conn, err := net.Dial("tcp", netip.AddrPortFrom(to.IPs[0], to.Port).String())
@@ -137,7 +144,7 @@ func TestWhoBreaksTheRulesIsAborted(t *testing.T) {
 		{"SHUTDOWN ACK out of the blue", appendChunk(nil, chunkShutdownAck, 0), "nobody asked for"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			p := newParty(t, quick(loopback), true)
+			p := newParty(t, patient(), true)
 			s := connect(t, p.endpoint.Local())
 			s.says(init0(knowsEnd))
 			s.wants(chunkInit)
@@ -178,7 +185,7 @@ func TestPeerOfTheDraftAlone(t *testing.T) {
 		{"without anything", withoutTSN | withoutStream | withoutPPID, []byte{0, 0, 0, 6, 'h', 'i', 0, 0}, transport.Message{Payload: []byte("hi")}, []byte{}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			p := newParty(t, quick(loopback), true)
+			p := newParty(t, patient(), true)
 			s := connect(t, p.endpoint.Local())
 			s.says(init0(tt.flags))
 			if h, _ := s.hears(); h.kind != chunkInit || h.flags&^knowsEnd != 0 {
@@ -220,21 +227,24 @@ func TestPeerOfTheDraftAlone(t *testing.T) {
 }
 
 func TestPeerThatVanishesIsLost(t *testing.T) {
+	const missed = "heartbeats in a row missed"
 	for _, tt := range []struct {
 		name string
 		do   func(s speaker)
-		want string
+		want string // where it is missed heartbeats, these are sent
 	}{
-		{"half-open", func(speaker) {}, "heartbeats in a row missed"},
+		{"half-open", func(speaker) {}, missed},
 		{"half-closed without a shutdown", func(s speaker) { _ = s.Conn.(*net.TCPConn).CloseWrite() }, "without a shutdown"},
 		{"in the middle of a chunk", func(s speaker) { s.says(message(0, "hello")[:10]); _ = s.Conn.(*net.TCPConn).CloseWrite() }, "without a shutdown"},
 		{"reset", func(s speaker) { _ = s.Conn.(*net.TCPConn).SetLinger(0); _ = s.Close() }, "reset"},
-		{"a chunk that never ends", func(s speaker) { s.says([]byte{0, 0, 0xff, 0xff, 0, 0}) }, "heartbeats in a row missed"},
+		{"a chunk that never ends", func(s speaker) { s.says([]byte{0, 0, 0xff, 0xff, 0, 0}) }, missed},
 		{"aborted", func(s speaker) { s.says(appendChunk(nil, chunkAbort, 0, []byte("no \x1b[31mmore")...)) }, "aborted by the peer: no ?[31mmore"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			cfg := quick(loopback)
-			cfg.HeartbeatInterval, cfg.MaxRetrans = 50*time.Millisecond, 2
+			cfg := patient()
+			if tt.want == missed {
+				cfg.HeartbeatInterval, cfg.MaxRetrans = 50*time.Millisecond, 2
+			}
 			p := newParty(t, cfg, true)
 			s := connect(t, p.endpoint.Local())
 			s.says(init0(knowsEnd))
@@ -286,7 +296,7 @@ func TestPeerThatNeverReadsIsBounded(t *testing.T) {
 
 func TestSlowHandlerHoldsTheFloodUpAndKeepsTheAssociation(t *testing.T) {
 	cfg := quick(loopback)
-	cfg.HeartbeatInterval, cfg.MaxRetrans, cfg.ReceiveWindow = 20*time.Millisecond, 1, 1<<16
+	cfg.HeartbeatInterval, cfg.ReceiveWindow = time.Hour, 1<<16
 	p := newParty(t, cfg, true)
 	gate := make(chan struct{})
 	p.Block = func() { <-gate }
@@ -316,7 +326,9 @@ func TestSlowHandlerHoldsTheFloodUpAndKeepsTheAssociation(t *testing.T) {
 	if a.in.bytes > cfg.ReceiveWindow {
 		t.Errorf("%d bytes wait; want %d at most", a.in.bytes, cfg.ReceiveWindow)
 	}
+	a.probe.sent, a.probe.misses = 1, cfg.MaxRetrans // heartbeats were missed meanwhile
 	a.mu.Unlock()
+	a.tick()
 	close(gate)
 	for range 500 {
 		p.WantMessage(t)
@@ -341,7 +353,7 @@ func TestFloodOfConnectionsLeavesRoomForOthers(t *testing.T) {
 }
 
 func TestAssociationsAreLimited(t *testing.T) {
-	cfg := quick(loopback)
+	cfg := patient()
 	cfg.MaxAssociations = 1
 	server := newParty(t, cfg, true)
 	s := connect(t, server.endpoint.Local())

@@ -14,7 +14,7 @@ var loopback = netip.MustParseAddr("127.0.0.1")
 
 // quick is a configuration that finds things out soon.
 func quick(ip netip.Addr) Config {
-	return Config{Listen: ip, DialTimeout: 2 * time.Second, HeartbeatInterval: 200 * time.Millisecond, MaxRetrans: 10}
+	return Config{Listen: ip, DialTimeout: 4 * time.Second, HeartbeatInterval: 200 * time.Millisecond, MaxRetrans: 10}
 }
 
 func open(t testing.TB, cfg Config) *Door {
@@ -72,6 +72,10 @@ func nowhere(t testing.TB, ip netip.Addr, via transport.Via) transport.Address {
 }
 
 func suite(t *testing.T, cfg Config, at netip.Addr) {
+	many := 0
+	if cfg.Credentials != nil {
+		many = 30 // handshakes take their time
+	}
 	transporttest.Run(t, transporttest.Doors{
 		Open: func(t testing.TB) transport.Door { return open(t, cfg) },
 		Kill: func(t testing.TB, d transport.Door) { d.(*Door).kill(t) },
@@ -79,6 +83,7 @@ func suite(t *testing.T, cfg Config, at netip.Addr) {
 			return open(t, cfg) // at the same address; the port is the endpoint's
 		},
 		Nowhere:    nowhere(t, at, cfg.via()),
+		Many:       many,
 		MaxMessage: MaxMessage,
 		Ephemeral:  true,
 	})

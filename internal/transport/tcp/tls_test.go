@@ -27,7 +27,7 @@ func credentials(t testing.TB, ca *transporttest.Authority, common string, names
 
 func TestSuiteTLS(t *testing.T) {
 	cfg := quick(loopback)
-	cfg.DialTimeout = 6 * time.Second // hundreds of handshakes take their time
+	cfg.DialTimeout = 8 * time.Second
 	cfg.Credentials = credentials(t, transporttest.NewAuthority(t), "peer", "127.0.0.1")
 	suite(t, cfg, loopback)
 }

@@ -2,6 +2,7 @@ package transporttest
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"sync"
@@ -78,7 +79,7 @@ func slowHandler(t *testing.T, d Doors) {
 }
 
 func many(t *testing.T, d Doors) {
-	const n = 200
+	n := cmp.Or(d.Many, 200)
 	a, b := d.side(t, false), d.side(t, true)
 	defer a.close(t)
 	defer b.close(t)

@@ -23,6 +23,8 @@ type Doors struct {
 	// Nowhere is an address where nobody answers, not even with a refusal.
 	Nowhere transport.Address
 
+	// Many is the number of associations that are set up at once. If zero, 200.
+	Many int
 	// MaxMessage is the largest message that the doors carry. If zero,
 	// transport.MaxMessage.
 	MaxMessage int
