@@ -329,6 +329,11 @@ func TestSlowHandlerHoldsTheFloodUpAndKeepsTheAssociation(t *testing.T) {
 	a.probe.sent, a.probe.misses = 1, cfg.MaxRetrans // heartbeats were missed meanwhile
 	a.mu.Unlock()
 	a.tick()
+	a.mu.Lock()
+	if a.probe.misses != 0 || a.state != up {
+		t.Errorf("its silence counts while it is not read: %d misses, state %d", a.probe.misses, a.state)
+	}
+	a.mu.Unlock()
 	close(gate)
 	for range 500 {
 		p.WantMessage(t)
