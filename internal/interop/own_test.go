@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -137,7 +138,9 @@ func (o own) resolve(t *testing.T, c userConfig) (poolView, error) {
 	t.Helper()
 	p := o.user(t, c, "resolve", string(c.pool), "--all", "-o", "json", "--timeout", "8s", "--log-level", "error")
 	if !p.ended(30 * time.Second) {
-		return poolView{}, fmt.Errorf("resolve does not end")
+		p.signal(syscall.SIGQUIT) // it says where it is
+		p.ended(10 * time.Second)
+		return poolView{}, fmt.Errorf("resolve does not end: %s", p.out.String())
 	}
 	if p.cmd.ProcessState.ExitCode() == 3 {
 		return poolView{}, nil
