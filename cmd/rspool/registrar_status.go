@@ -58,7 +58,11 @@ func writeRegistrar(w io.Writer, r *status.Registrar, now time.Time) error {
 		state = "not ready"
 	}
 	fmt.Fprintf(w, "registrar %s, %s, up %s, %s dialect\n", r.ID, state, rough(r.Uptime), printable(r.Dialect))
-	fmt.Fprintf(w, "asap %s, enrp %s\n", orNone(r.ASAPAddress), orNone(r.ENRPAddress))
+	fmt.Fprintf(w, "asap %s, enrp %s", orNone(r.ASAPAddress), orNone(r.ENRPAddress))
+	if r.SCTP != "" {
+		fmt.Fprintf(w, ", mode %s", printable(r.SCTP))
+	}
+	fmt.Fprintln(w)
 	if len(r.Doors) > 0 {
 		var doors []string
 		for _, d := range r.Doors {

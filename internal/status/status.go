@@ -39,6 +39,8 @@ type Process struct {
 	Uptime    float64   `json:"uptime_seconds"`
 	Ready     bool      `json:"ready"`
 	Transport Transport `json:"transport"`
+	// SCTP says whose it is, as in Door.
+	SCTP string `json:"sctp,omitempty"`
 	// Doors are the ways to others one by one, which Transport counts together.
 	// They are missing where there is only one.
 	Doors []Door `json:"doors,omitempty"`
@@ -59,8 +61,11 @@ type Door struct {
 
 // SetDoors notes the ways to others and what went through them.
 func (p *Process) SetDoors(doors ...Door) {
-	p.Transport = Transport{}
+	p.Transport, p.SCTP = Transport{}, ""
 	for _, d := range doors {
+		if d.SCTP != "" {
+			p.SCTP = d.SCTP
+		}
 		p.Transport.add(&d.Counts)
 	}
 	if p.Doors = nil; len(doors) > 1 {
