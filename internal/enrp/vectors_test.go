@@ -20,6 +20,8 @@ func TestVectorsAreReproduced(t *testing.T) { codec.TestReproduced(t) }
 
 func TestPrefixesAreRejectedUnlessOnlyPaddingIsMissing(t *testing.T) { codec.TestPrefixes(t) }
 
+func TestParametersBehindTheLastAreSkipped(t *testing.T) { codec.TestTrailing(t) }
+
 func TestDecoderForgetsTheMessageBefore(t *testing.T) { codec.TestDecoder(t) }
 
 func TestUnknownMessages(t *testing.T) { codec.TestUnknown(t, 0x0a, 0, 0, 0, 1, 0, 0, 0, 2) }

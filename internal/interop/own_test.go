@@ -127,6 +127,7 @@ type poolView struct {
 		ID     rserpool.ElementID   `json:"id"`
 		Home   rserpool.RegistrarID `json:"home"`
 		Policy string               `json:"policy"`
+		Values map[string]any       `json:"values"`
 	} `json:"elements"`
 }
 

@@ -61,6 +61,9 @@ func (e *endpoint) receive(r *reader, fd uintptr) (more, ours bool) {
 	if e.batch != nil && e.next < e.batch.n {
 		return true, true // left by the former reader
 	}
+	if e.lent { // the former reader's handler still reads from it
+		e.batch, e.lent = nil, false
+	}
 	if e.batch == nil {
 		e.batch = batches.Get().(*batch)
 	}

@@ -296,7 +296,7 @@ func TestPeerThatNeverReadsIsBounded(t *testing.T) {
 
 func TestSlowHandlerHoldsTheFloodUpAndKeepsTheAssociation(t *testing.T) {
 	cfg := quick(loopback)
-	cfg.HeartbeatInterval, cfg.MaxRetrans, cfg.ReceiveWindow = 20*time.Millisecond, 1, 1<<16
+	cfg.HeartbeatInterval, cfg.ReceiveWindow = time.Hour, 1<<16
 	p := newParty(t, cfg, true)
 	gate := make(chan struct{})
 	p.Block = func() { <-gate }
@@ -325,6 +325,13 @@ func TestSlowHandlerHoldsTheFloodUpAndKeepsTheAssociation(t *testing.T) {
 	a.mu.Lock()
 	if a.in.bytes > cfg.ReceiveWindow {
 		t.Errorf("%d bytes wait; want %d at most", a.in.bytes, cfg.ReceiveWindow)
+	}
+	a.probe.sent, a.probe.misses = 1, cfg.MaxRetrans // heartbeats were missed meanwhile
+	a.mu.Unlock()
+	a.tick()
+	a.mu.Lock()
+	if a.probe.misses != 0 || a.state != up {
+		t.Errorf("its silence counts while it is not read: %d misses, state %d", a.probe.misses, a.state)
 	}
 	a.mu.Unlock()
 	close(gate)

@@ -77,10 +77,10 @@ func (r *Recorder) Event(a transport.Association, kind transport.EventKind, err 
 // Message implements transport.Handler.
 func (r *Recorder) Message(a transport.Association, m transport.Message) {
 	r.enter(a.ID())
-	m.Payload = bytes.Clone(m.Payload)
 	if r.Block != nil {
 		r.Block()
 	}
+	m.Payload = bytes.Clone(m.Payload) // the handler's for all of the call, however long
 	r.leave(a.ID(), Heard{Association: a, Message: &m})
 }
 
