@@ -35,9 +35,9 @@ type crowd struct {
 
 // crowdMember is one of the elements.
 type crowdMember struct {
-	fd         int
-	id         rserpool.ElementID
-	connected  bool
+	fd        int
+	id        rserpool.ElementID
+	connected bool
 }
 
 const crowdPool = rserpool.Handle("Crowd")
