@@ -9,10 +9,12 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/rspool/rspool/internal/bubble"
 )
 
 func TestSessionsOfAnElement(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newScope(t)
 		s.registrar("192.0.2.1", 0xa)
 		h, _ := s.host(registrarAt)
@@ -81,7 +83,7 @@ func TestCookieGoesToTheNextElement(t *testing.T) {
 		{"another key", []byte("fedcba9876543210"), true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				s := newScope(t)
 				s.registrar("192.0.2.1", 0xa)
 				u, _ := s.host(registrarAt)
@@ -130,7 +132,7 @@ func TestCookieGoesToTheNextElement(t *testing.T) {
 }
 
 func TestBacklogIsBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newScope(t)
 		s.registrar("192.0.2.1", 0xa)
 		h, _ := s.host(registrarAt)
@@ -150,7 +152,7 @@ func TestBacklogIsBounded(t *testing.T) {
 }
 
 func TestFloodIsHeldUp(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newScope(t)
 		s.registrar("192.0.2.1", 0xa)
 		h, _ := s.host(registrarAt)

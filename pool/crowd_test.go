@@ -8,12 +8,13 @@ import (
 	"time"
 
 	rserpool "github.com/rspool/rspool"
+	"github.com/rspool/rspool/internal/bubble"
 )
 
 // TestThousandElements lets a thousand elements of one process register, stay for
 // five minutes of keep-alives and leave.
 func TestThousandElements(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newScope(t)
 		s.registrar("192.0.2.1", 0xa)
 		h, at := s.host(registrarAt)

@@ -6,12 +6,12 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	rserpool "github.com/rspool/rspool"
 	"github.com/rspool/rspool/internal/asap"
+	"github.com/rspool/rspool/internal/bubble"
 	"github.com/rspool/rspool/internal/transport"
 )
 
@@ -50,7 +50,7 @@ func TestControlChannelOfAnElement(t *testing.T) {
 		{name: "what concerns registrars", says: [][]byte{asap.Append(nil, &asap.Deregistration{Handle: "EchoPool", Element: 17})}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				s := newScope(t)
 				s.registrar("192.0.2.1", 0xa)
 				h, _ := s.host(registrarAt)
@@ -89,7 +89,7 @@ func TestControlChannelOfAnElement(t *testing.T) {
 }
 
 func TestSaveCookieLimits(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newScope(t)
 		s.registrar("192.0.2.1", 0xa)
 		h, _ := s.host(registrarAt)
@@ -113,7 +113,7 @@ func TestSaveCookieLimits(t *testing.T) {
 }
 
 func TestRestartedUserBeginsAnew(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newScope(t)
 		s.registrar("192.0.2.1", 0xa)
 		h, _ := s.host(registrarAt)

@@ -13,12 +13,13 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	rserpool "github.com/rspool/rspool"
 	"github.com/rspool/rspool/internal/asap"
+	"github.com/rspool/rspool/internal/bubble"
 	"github.com/rspool/rspool/internal/transport"
 	"github.com/rspool/rspool/registrar"
 )
 
 func TestHostFindsAnnouncedRegistrars(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newScope(t)
 		h, _ := s.host()
 		s.registrarWith("192.0.2.1", registrar.Config{ID: 0xa})
@@ -30,7 +31,7 @@ func TestHostFindsAnnouncedRegistrars(t *testing.T) {
 }
 
 func TestHostIsClaimedByARegistrar(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newScope(t)
 		old := s.peer(s.net.Host(netip.MustParseAddr("192.0.2.1")), 3863, accepts)
 		h, _ := s.host(registrarAt)
@@ -69,7 +70,7 @@ func TestHostQueuesForARegistrarThatIsSlow(t *testing.T) {
 		{"for good", 70_000, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				s := newScope(t)
 				r := s.peer(s.net.Host(netip.MustParseAddr("192.0.2.1")), 3863, accepts)
 				h, _ := s.host(registrarAt)
@@ -172,7 +173,7 @@ func TestNewHostRefusesWrongConfiguration(t *testing.T) {
 // TestElementsOfAHostThatMoves lets the home of many elements die, and counts how
 // the next one is approached.
 func TestElementsOfAHostThatMoves(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newScope(t)
 		first, _ := s.registrar("192.0.2.1", 0xa)
 		h, _ := s.host(registrarAt, "192.0.2.2:3863")

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	rserpool "github.com/rspool/rspool"
+	"github.com/rspool/rspool/internal/bubble"
 	"github.com/rspool/rspool/internal/machine/element"
 )
 
@@ -52,7 +53,7 @@ func registrations(h *Host) element.Counters {
 }
 
 func TestListenRegistersAndCloseDeregisters(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newScope(t)
 		s.registrar("192.0.2.1", 0xa)
 		h, at := s.host(registrarAt)
@@ -122,7 +123,7 @@ func TestListenFailsWithCauseAndRemedy(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				s := newScope(t)
 				h, _ := s.host(registrarAt)
 				if tt.ids {
@@ -156,7 +157,7 @@ func TestListenFailsWithCauseAndRemedy(t *testing.T) {
 }
 
 func TestSetLoadReachesUsers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newScope(t)
 		s.registrar("192.0.2.1", 0xa)
 		h, _ := s.host(registrarAt)
@@ -181,7 +182,7 @@ func TestSetLoadReachesUsers(t *testing.T) {
 }
 
 func TestElementMovesToAnotherRegistrar(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newScope(t)
 		first, _ := s.registrar("192.0.2.1", 0xa)
 		h, _ := s.host(registrarAt, "192.0.2.2:3863")
@@ -201,7 +202,7 @@ func TestElementMovesToAnotherRegistrar(t *testing.T) {
 }
 
 func TestRegistrarComesBack(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newScope(t)
 		_, stop := s.registrar("192.0.2.1", 0xa)
 		h, _ := s.host(registrarAt, "192.0.2.9:3863")
@@ -220,7 +221,7 @@ func TestRegistrarComesBack(t *testing.T) {
 }
 
 func TestCloseWithoutRegistrarIsBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newScope(t)
 		at, _ := s.registrar("192.0.2.1", 0xa)
 		h, _ := s.host(registrarAt)
@@ -237,7 +238,7 @@ func TestCloseWithoutRegistrarIsBounded(t *testing.T) {
 }
 
 func TestDrainFinishesSessions(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newScope(t)
 		s.registrar("192.0.2.1", 0xa)
 		h, _ := s.host(registrarAt)
@@ -277,7 +278,7 @@ func TestDrainFinishesSessions(t *testing.T) {
 }
 
 func TestRegisterForeignService(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newScope(t)
 		s.registrar("192.0.2.1", 0xa)
 		h, _ := s.host(registrarAt)

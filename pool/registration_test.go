@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	rserpool "github.com/rspool/rspool"
+	"github.com/rspool/rspool/internal/bubble"
 )
 
 func TestTimesOfAnElement(t *testing.T) {
@@ -41,7 +41,7 @@ func TestTimesOfAnElement(t *testing.T) {
 }
 
 func TestHostClosesItsElements(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newScope(t)
 		s.registrar("192.0.2.1", 0xa)
 		h, _ := s.host(registrarAt)
@@ -68,7 +68,7 @@ func TestHostClosesItsElements(t *testing.T) {
 }
 
 func TestHostCloseEndsListen(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newScope(t)
 		h, _ := s.host(registrarAt) // there is none
 		failed := make(chan error, 1)
@@ -91,7 +91,7 @@ func TestHostCloseEndsListen(t *testing.T) {
 // TestRegistrarThatForgets lets a registrar come back at the same address without
 // its memory: elements are there again soon.
 func TestRegistrarThatForgets(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := newScope(t)
 		at, stop := s.registrar("192.0.2.1", 0xa)
 		h, _ := s.host(registrarAt)

@@ -7,10 +7,10 @@ import (
 	"log/slog"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	rserpool "github.com/rspool/rspool"
+	"github.com/rspool/rspool/internal/bubble"
 	"github.com/rspool/rspool/internal/transport/memory"
 	"github.com/rspool/rspool/registrar"
 )
@@ -34,7 +34,7 @@ const testPool = rserpool.Handle("EchoPool")
 // left behind.
 func inWorld(t *testing.T, f func(t *testing.T, w *world)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		w := &world{t: t, net: memory.New(1)}
 		w.net.Set(memory.Conditions{Delay: time.Millisecond, Detection: time.Second, DialTimeout: 2 * time.Second})
 		w.registrar = w.net.Host()

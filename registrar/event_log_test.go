@@ -5,10 +5,10 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	rserpool "github.com/rspool/rspool"
+	"github.com/rspool/rspool/internal/bubble"
 	role "github.com/rspool/rspool/internal/machine/registrar"
 )
 
@@ -44,7 +44,7 @@ level=WARN msg="registration is refused" handle=` + strings.Repeat("x", 64) + `.
 }
 
 func TestFloodOfEventsIsCutShort(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		l, b := lines()
 		for range 1000 {
 			l.observed(&role.Observed{Event: role.MessageRefused, Association: 1})

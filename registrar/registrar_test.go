@@ -9,13 +9,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	rserpool "github.com/rspool/rspool"
 	"github.com/rspool/rspool/internal/asap"
+	"github.com/rspool/rspool/internal/bubble"
 	"github.com/rspool/rspool/internal/status"
 	"github.com/rspool/rspool/internal/transport"
 	"github.com/rspool/rspool/internal/transport/memory"
@@ -24,7 +24,7 @@ import (
 var sameAddr = cmp.Comparer(func(a, b netip.Addr) bool { return a == b })
 
 func TestElementStaysWhileItAnswers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		b := newBench(t, Config{})
 		defer b.end()
 		live := b.dial(b.host("192.0.2.10"), &peer{})
@@ -52,7 +52,7 @@ func TestElementStaysWhileItAnswers(t *testing.T) {
 }
 
 func TestDeadElementsGoWithTheirAssociation(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		b := newBench(t, Config{})
 		defer b.end()
 		h := b.host("192.0.2.10")
@@ -74,7 +74,7 @@ func TestDeadElementsGoWithTheirAssociation(t *testing.T) {
 }
 
 func TestThousandElementsStayForFiveMinutes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		b := newBench(t, Config{})
 		defer b.end()
 		h := b.host("192.0.2.10")
@@ -99,7 +99,7 @@ func TestThousandElementsStayForFiveMinutes(t *testing.T) {
 }
 
 func TestPeerThatDoesNotReadIsAborted(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		b := newBench(t, Config{})
 		defer b.end()
 		b.net.Set(memory.Conditions{Delay: time.Millisecond, SendBuffer: 4096})
@@ -124,7 +124,7 @@ func TestPeerThatDoesNotReadIsAborted(t *testing.T) {
 }
 
 func TestPeerThatReadsAgainIsServedAgain(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		b := newBench(t, Config{})
 		defer b.end()
 		b.net.Set(memory.Conditions{Delay: time.Millisecond, SendBuffer: 1024})
@@ -149,7 +149,7 @@ func TestPeerThatReadsAgainIsServedAgain(t *testing.T) {
 }
 
 func TestServeClosesAssociationsInOrder(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		b := newBench(t, Config{})
 		p := b.dial(b.host("192.0.2.10"), &peer{})
 		time.Sleep(2 * time.Second) // in which no other registrar is found
@@ -172,7 +172,7 @@ func TestServeClosesAssociationsInOrder(t *testing.T) {
 }
 
 func TestServeEndsThoughAPeerDoesNotAnswer(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		b := newBench(t, Config{})
 		h := b.host("192.0.2.10")
 		b.dial(h, &peer{})
@@ -186,7 +186,7 @@ func TestServeEndsThoughAPeerDoesNotAnswer(t *testing.T) {
 }
 
 func TestAnnouncements(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		b := newBench(t, Config{})
 		listener := b.host("192.0.2.20")
 		var mu sync.Mutex
@@ -250,7 +250,7 @@ func TestConfigurationErrors(t *testing.T) {
 }
 
 func TestStatusPages(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		b := newBench(t, Config{})
 		defer b.end()
 		h := b.host("192.0.2.10")

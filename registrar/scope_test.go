@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"net/netip"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	rserpool "github.com/rspool/rspool"
 	"github.com/rspool/rspool/internal/asap"
+	"github.com/rspool/rspool/internal/bubble"
 	"github.com/rspool/rspool/internal/status"
 	"github.com/rspool/rspool/internal/transport"
 	"github.com/rspool/rspool/internal/transport/memory"
@@ -68,7 +68,7 @@ func elements(r *Registrar) (all, own int) {
 }
 
 func TestRegistrarsShareTheirElements(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		g := &group{t: t, net: memory.New(1)}
 		g.net.Set(memory.Conditions{Delay: time.Millisecond})
 		a, b := g.add(Config{}), g.add(Config{})
@@ -107,7 +107,7 @@ func TestRegistrarsShareTheirElements(t *testing.T) {
 
 // The elements' ASAP transports lead to hosts that answer keep-alives.
 func TestAnotherRegistrarTakesOver(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		g := &group{t: t, net: memory.New(1)}
 		g.net.Set(memory.Conditions{Delay: time.Millisecond, Detection: 200 * time.Millisecond})
 		a, b, c := g.add(Config{}), g.add(Config{}), g.add(Config{})
@@ -153,7 +153,7 @@ func TestSteadyScopeIsNeverResynchronised(t *testing.T) {
 	if testing.Short() {
 		n = 500
 	}
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		g := &group{t: t, net: memory.New(1)}
 		g.net.Set(memory.Conditions{Delay: time.Millisecond, Jitter: 20 * time.Millisecond, Loss: 0.001})
 		cfg := Config{KeepAliveInterval: 2 * time.Minute, KeepAliveTimeout: 30 * time.Second}

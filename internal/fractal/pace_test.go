@@ -5,12 +5,13 @@ import (
 	"errors"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"github.com/rspool/rspool/internal/bubble"
 )
 
 func TestPaceIsSharedEvenly(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		pace, begin := NewPace(10000), time.Now()
 		var wg sync.WaitGroup
 		var done [4]int
@@ -41,7 +42,7 @@ func TestPaceIsSharedEvenly(t *testing.T) {
 }
 
 func TestPaceDoesNotSaveUp(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		pace := NewPace(1000)
 		time.Sleep(time.Hour)
 		begin := time.Now()
@@ -55,7 +56,7 @@ func TestPaceDoesNotSaveUp(t *testing.T) {
 }
 
 func TestPaceEndsWithItsContext(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		begin := time.Now()

@@ -92,6 +92,9 @@ type ServerStats struct {
 	Refused  uint64 `json:"refused"` // sessions beyond MaxSessions
 }
 
+// maxWaiting is how many requests of a session may wait for the one that is computed.
+const maxWaiting = 2
+
 // Stats returns the counters so far.
 func (s *Server) Stats() ServerStats {
 	return ServerStats{Sessions: s.sessions.Active(), Pixels: s.pixels.Load(), Images: s.images.Load(), Refused: s.sessions.Refused()}
@@ -138,7 +141,7 @@ func (s *Server) serve(ctx context.Context, sn serverSession) error {
 	var reader sync.WaitGroup
 	defer reader.Wait()
 	defer cancel(nil)
-	requests := make(chan pool.Message, 1)
+	requests := make(chan pool.Message, maxWaiting)
 	reader.Go(func() { read(ctx, sn, requests, cancel) })
 	for first := true; ; first = false {
 		m, err := s.next(ctx, requests)
@@ -165,8 +168,7 @@ func (s *Server) serve(ctx context.Context, sn serverSession) error {
 }
 
 // read takes in requests and so notices the end of the session during a
-// computation. A user may ask for one more image while the last one ends, not for
-// two.
+// computation. A user may ask for the next images meanwhile, but not without end.
 func read(ctx context.Context, sn serverSession, requests chan<- pool.Message, cancel context.CancelCauseFunc) {
 	for {
 		m, err := sn.Recv(ctx)
@@ -177,7 +179,7 @@ func read(ctx context.Context, sn serverSession, requests chan<- pool.Message, c
 		select {
 		case requests <- m:
 		default:
-			cancel(fmt.Errorf("%w: a third request while the first one is computed", ErrProtocol))
+			cancel(fmt.Errorf("%w: more than %d requests wait", ErrProtocol, maxWaiting))
 			return
 		}
 	}

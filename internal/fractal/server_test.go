@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	rserpool "github.com/rspool/rspool"
+	"github.com/rspool/rspool/internal/bubble"
 	"github.com/rspool/rspool/pool"
 )
 
@@ -156,7 +157,7 @@ func TestServerSavesItsState(t *testing.T) {
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				tc.cfg.Log = quiet
 				c := newCaller(ask(wide))
 				err := serveUntilEnd(t, NewServer(tc.cfg), c, 1)
@@ -231,10 +232,10 @@ func TestServerEndsSessionsThatBreakTheProtocol(t *testing.T) {
 		{"an image too large", []pool.Message{ask(tooWide)}, "width 65537"},
 		{"a forged cookie", []pool.Message{{Cookie: []byte("<FG-TD1>")}}, "cookie of 8 bytes"},
 		{"an empty cookie", []pool.Message{{Cookie: []byte{}}}, "cookie of 0 bytes"},
-		{"requests on and on", []pool.Message{ask(wide), ask(wide), ask(wide)}, "a third request"},
+		{"requests on and on", slices.Repeat([]pool.Message{ask(wide)}, 3*maxWaiting), "more than 2 requests wait"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				err := serveOne(t, NewServer(slow), newCaller(tc.requests...))
 				if !errors.Is(err, ErrProtocol) || !strings.Contains(err.Error(), tc.want) {
 					t.Errorf("error %v, want ErrProtocol with %q", err, tc.want)
@@ -270,7 +271,7 @@ func TestServerStopsComputingWhenTheUserIsGone(t *testing.T) {
 		}
 	})
 	t.Run("while it does not read", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			c := newCaller(ask(endless))
 			c.stuck = true
 			s := NewServer(ServerConfig{Log: quiet})
@@ -286,7 +287,7 @@ func TestServerStopsComputingWhenTheUserIsGone(t *testing.T) {
 }
 
 func TestServerRefusesFurtherSessions(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		var loads []rserpool.Load
 		s := NewServer(ServerConfig{MaxSessions: 2, Log: quiet, Load: func(l rserpool.Load) { loads = append(loads, l) }})
 		callers := []*caller{newCaller(), newCaller(), newCaller()}
@@ -324,7 +325,7 @@ func TestServerRefusesFurtherSessions(t *testing.T) {
 }
 
 func TestServerCountsOnlySessionsThatWaitForAnImage(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := NewServer(ServerConfig{MaxSessions: 1, Log: quiet})
 		first := newCaller(ask(reference))
 		ended := make(chan error)
@@ -347,7 +348,7 @@ func TestServerCountsOnlySessionsThatWaitForAnImage(t *testing.T) {
 }
 
 func TestServerEndsIdleSessions(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		began := time.Now()
 		err := serveOne(t, NewServer(ServerConfig{IdleTimeout: time.Minute, Log: quiet}), newCaller())
 		if err == nil || time.Since(began) != time.Minute {
@@ -357,7 +358,7 @@ func TestServerEndsIdleSessions(t *testing.T) {
 }
 
 func TestServerFinishesItsSessionsWhenTheListenerCloses(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := newCaller(ask(wide))
 		c.hook = func(d Data) {
 			if d.IsEnd() {

@@ -7,12 +7,12 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	rserpool "github.com/rspool/rspool"
+	"github.com/rspool/rspool/internal/bubble"
 	"github.com/rspool/rspool/pool"
 )
 
@@ -97,7 +97,7 @@ func render(t *testing.T, v *View, sessions ...*scripted) (*Image, Report, error
 }
 
 func TestRenderSurvivesAFailoverWithTheCookie(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		v, counts := small(t)
 		s := &scripted{element: 1, steps: []step{
 			{data: piece(counts, 0, 0, 3), after: time.Second},
@@ -192,7 +192,7 @@ func TestRenderTakesOnlyWhatWasAskedFor(t *testing.T) {
 }
 
 func TestRenderBeginsAFailedTileAgain(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		v, counts := small(t)
 		first := &scripted{element: 1, steps: []step{{data: piece(counts, 0, 0, 4)}, {err: pool.ErrLost}}}
 		last := &scripted{element: 2, steps: []step{{data: piece(counts, 0, 0, 8)}, {data: End().Append(nil)}}}
@@ -218,7 +218,7 @@ func TestRenderBeginsAFailedTileAgain(t *testing.T) {
 }
 
 func TestRenderLeavesAnElementThatStalls(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		v, counts := small(t)
 		s := &scripted{element: 1, steps: []step{
 			{silent: true},
@@ -236,7 +236,7 @@ func TestRenderLeavesAnElementThatStalls(t *testing.T) {
 }
 
 func TestRenderGivesUp(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		v, _ := small(t)
 		lost := func() *scripted { return &scripted{element: 1, steps: []step{{err: pool.ErrLost}}} }
 		_, _, err := render(t, v, lost(), lost())
@@ -270,7 +270,7 @@ func TestRenderWaitsForAPoolThatHasServed(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				v, counts := small(t)
 				user := &pool.UserConfig{FailoverTimeout: tt.patience}
 				r := NewRender(v, RenderConfig{TileSize: 2, Parallel: 1, User: user, Log: quiet})
@@ -306,7 +306,7 @@ func TestRenderWaitsForAPoolThatHasServed(t *testing.T) {
 }
 
 func TestRenderEndsWithItsContext(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		v, _ := small(t)
 		r := NewRender(v, RenderConfig{TileSize: 1, Parallel: 2, Log: quiet})
 		r.dial = func(context.Context) (userSession, error) { return &scripted{element: 1}, nil }

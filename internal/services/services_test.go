@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	rserpool "github.com/rspool/rspool"
+	"github.com/rspool/rspool/internal/bubble"
 	"github.com/rspool/rspool/pool"
 )
 
@@ -79,7 +80,7 @@ func TestServices(t *testing.T) {
 		{"chargen_goes_on_until_sending_fails", Chargen, 1, []pool.Message{{Data: lines(0, linesEach)}}, errFull},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				s := &script{in: in, most: tt.most}
 				if err := tt.service(t.Context(), s); !errors.Is(err, tt.err) {
 					t.Errorf("ended with %v, want %v", err, tt.err)
@@ -114,7 +115,7 @@ func TestChargenRotates(t *testing.T) {
 }
 
 func TestServerKeepsCountOfItsSessions(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		var loads []rserpool.Load
 		s := NewServer(Config{
 			Service: Discard, MaxSessions: 2, Log: slog.New(slog.DiscardHandler),
@@ -164,7 +165,7 @@ func TestServerKeepsCountOfItsSessions(t *testing.T) {
 }
 
 func TestServerEndsWithItsContext(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		s := NewServer(Config{Service: Discard, Log: slog.New(slog.DiscardHandler)})
 		first := true

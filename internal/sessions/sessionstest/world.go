@@ -9,10 +9,10 @@ import (
 	"log/slog"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	rserpool "github.com/rspool/rspool"
+	"github.com/rspool/rspool/internal/bubble"
 	"github.com/rspool/rspool/internal/transport/memory"
 	"github.com/rspool/rspool/pool"
 	"github.com/rspool/rspool/registrar"
@@ -35,7 +35,7 @@ type World struct {
 // millisecond, the loss of a peer is seen after half a second.
 func Run(t *testing.T, f func(t *testing.T, w *World)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		w := &World{t: t, net: memory.New(1)}
 		w.net.Set(memory.Conditions{Delay: time.Millisecond, Detection: 500 * time.Millisecond, DialTimeout: time.Second})
 		at := w.net.Host()

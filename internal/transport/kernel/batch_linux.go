@@ -46,7 +46,7 @@ var batches = sync.Pool{New: func() any {
 }}
 
 // receive fills the batch with what is there. Where nothing is, it fails with
-// EAGAIN.
+// EAGAIN. As sending, it does not wait, and the scheduler is not told.
 func (b *batch) receive(fd uintptr) error {
 	b.n = 0
 	for i := range b.headers {
@@ -54,7 +54,7 @@ func (b *batch) receive(fd uintptr) error {
 		b.headers[i].Flags = 0
 	}
 	for {
-		n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&b.headers[0])), batchSize, unix.MSG_DONTWAIT, 0, 0)
+		n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&b.headers[0])), batchSize, unix.MSG_DONTWAIT, 0, 0)
 		if errno == unix.EINTR {
 			continue
 		}

@@ -29,18 +29,22 @@ const patience = 10 * time.Millisecond
 
 // run reads until the endpoint is closed or the reader replaced.
 //
-// The handlers are called inside the poller's function: it asks the kernel
-// whether there is more only where a batch was full, since news that come
-// meanwhile wake it again.
+// The handlers are called inside the poller's function. A full batch is followed
+// by another one. So is, a few times, one that was not full: an answer often
+// brings the next request, and to ask for that costs less than to wait for it.
+// The poller then gets its turn: news that came meanwhile wake the reader again.
 func (r *reader) run() {
 	defer r.e.readers.Done()
 	_ = r.socket.raw.Read(func(fd uintptr) bool {
-		for {
-			more, ours := r.e.receive(r, fd)
+		for tries := 0; ; {
+			n, ours := r.e.receive(r, fd)
 			if !r.deliver() || !ours {
 				return true
 			}
-			if !more {
+			if n == batchSize {
+				continue
+			}
+			if tries++; n == 0 || tries > eager {
 				return false
 			}
 		}
@@ -50,16 +54,20 @@ func (r *reader) run() {
 	}
 }
 
-// receive fetches a batch, and reports whether there may be more and whether r is
-// still to read.
-func (e *endpoint) receive(r *reader, fd uintptr) (more, ours bool) {
+// eager is how many batches are asked for in a row though none is full, before
+// others that wait for the poller have their turn.
+const eager = 16
+
+// receive fetches a batch, and reports how many messages it has, where that is
+// known, and whether r is still to read.
+func (e *endpoint) receive(r *reader, fd uintptr) (n int, ours bool) {
 	e.reading.Lock()
 	defer e.reading.Unlock()
 	if e.reader != r {
-		return false, false
+		return 0, false
 	}
 	if e.batch != nil && e.next < e.batch.n {
-		return true, true // left by the former reader
+		return batchSize, true // left by the former reader, who saw no end
 	}
 	if e.lent { // the former reader's handler still reads from it
 		e.batch, e.lent = nil, false
@@ -68,13 +76,12 @@ func (e *endpoint) receive(r *reader, fd uintptr) (more, ours bool) {
 		e.batch = batches.Get().(*batch)
 	}
 	e.next = 0
-	err := e.batch.receive(fd)
-	more = err == nil && e.batch.n == batchSize
-	if err != nil {
+	if err := e.batch.receive(fd); err != nil {
 		batches.Put(e.batch)
 		e.batch = nil
+		return 0, true
 	}
-	return more, true
+	return e.batch.n, true
 }
 
 // deliver hands the batch over, and reports whether r was not replaced meanwhile.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/rspool/rspool/internal/bubble"
 	"github.com/rspool/rspool/internal/transport"
 	"github.com/rspool/rspool/internal/transport/memory"
 )
@@ -85,7 +86,7 @@ func send(t *testing.T, a transport.Association, text string) {
 }
 
 func TestDelayMovesEverything(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		n := memory.New(1)
 		n.Set(memory.Conditions{Delay: 10 * time.Millisecond})
 		a, b := n.Host(), n.Host()
@@ -103,7 +104,7 @@ func TestDelayMovesEverything(t *testing.T) {
 }
 
 func TestDialFindsNobody(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		n := memory.New(1)
 		a, b, c := n.Host(), n.Host(), n.Host()
 		la := newLog()
@@ -119,7 +120,7 @@ func TestDialFindsNobody(t *testing.T) {
 }
 
 func TestKilledHostIsDetected(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		n := memory.New(1)
 		a, b := n.Host(), n.Host()
 		la, lb := newLog(), newLog()
@@ -139,7 +140,7 @@ func TestKilledHostIsDetected(t *testing.T) {
 }
 
 func TestRestartedHostIsHeardOfWhenItDials(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		n := memory.New(1)
 		a, b := n.Host(), n.Host()
 		la, lb := newLog(), newLog()
@@ -160,7 +161,7 @@ func TestRestartedHostIsHeardOfWhenItDials(t *testing.T) {
 }
 
 func TestRestartedHostIsHeardOfWhenSentTo(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		n := memory.New(1)
 		a, b := n.Host(), n.Host()
 		la := newLog()
@@ -185,7 +186,7 @@ func TestPartition(t *testing.T) {
 		{"that lasts is noticed by both", 30 * time.Second, []string{"0s up", "6s lost: peer does not answer"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				n := memory.New(1)
 				a, b := n.Host(), n.Host()
 				la, lb := newLog(), newLog()
@@ -205,7 +206,7 @@ func TestPartition(t *testing.T) {
 }
 
 func TestBackPressure(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		n := memory.New(1)
 		n.Set(memory.Conditions{SendBuffer: 100})
 		a, b := n.Host(), n.Host()
@@ -238,7 +239,7 @@ func TestBackPressure(t *testing.T) {
 }
 
 func TestMulticast(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		n := memory.New(1)
 		a, b, c := n.Host(), n.Host(), n.Host()
 		var heard []string
@@ -287,7 +288,7 @@ func TestMulticast(t *testing.T) {
 }
 
 func TestDialWaitsForTheNetwork(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		n := memory.New(1)
 		a, b := n.Host(), n.Host()
 		la, lb := newLog(), newLog()
@@ -313,7 +314,7 @@ func TestDialWaitsForTheNetwork(t *testing.T) {
 }
 
 func TestDialsThatCrossMakeOneAssociation(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		n := memory.New(1)
 		n.Set(memory.Conditions{Delay: 10 * time.Millisecond})
 		a, b := n.Host(), n.Host()
@@ -338,7 +339,7 @@ func TestDialsThatCrossMakeOneAssociation(t *testing.T) {
 }
 
 func TestAbortAcrossAPartitionIsNoticedLater(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		n := memory.New(1)
 		a, b := n.Host(), n.Host()
 		la, lb := newLog(), newLog()
@@ -355,7 +356,7 @@ func TestAbortAcrossAPartitionIsNoticedLater(t *testing.T) {
 }
 
 func TestHostsMayShareAnAddress(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		n := memory.New(1)
 		ip := netip.MustParseAddr("192.0.2.1")
 		user, first, second := n.Host(), n.HostAt(0, ip), n.HostAt(40000, ip)
