@@ -71,6 +71,9 @@ func (c *crowd) gather(n int) {
 		}
 		c.serve(100)
 		if c.registered > last {
+			if c.registered/1000 > last/1000 {
+				c.t.Logf("%d elements have registered, %d were lost", c.registered, c.lost)
+			}
 			heard, last = time.Now(), c.registered
 		}
 		if time.Since(heard) > time.Minute {

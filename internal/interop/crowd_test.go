@@ -21,16 +21,16 @@ import (
 // otherwise.
 const (
 	crowdSize = 1000
-	crowdStay = 10 * time.Second
+	crowdStay = 31 * time.Second
 )
 
 // pace is how many keep-alives a second the guest is given to carry at most, with
 // as many heartbeats: it emulates one processor, and has both ends of each. The
 // intervals are the defaults as far as that allows, and longer with more elements.
-const pace = 200
+const pace = 50
 
 // TestCrowd has a registrar in a process of its own watch over elements each of
-// which has an association of its own: by default a thousand, for some seconds.
+// which has an association of its own: by default a thousand, for half a minute.
 // RSPOOL_LAB_CROWD and RSPOOL_LAB_CROWD_FOR say otherwise.
 func TestCrowd(t *testing.T) {
 	n, stay := crowdSize, crowdStay
@@ -49,6 +49,10 @@ func TestCrowd(t *testing.T) {
 		t.Skip("speaks with the kernel's SCTP: run make lab")
 	}
 	interval := max(5*time.Second, time.Duration(n)*time.Second/pace)
+	// The elements' heartbeats are the system's.
+	if err := os.WriteFile("/proc/sys/net/sctp/hb_interval", []byte(strconv.FormatInt(interval.Milliseconds(), 10)), 0); err != nil {
+		t.Fatal(err)
+	}
 	pid, telemetry := crowdRegistrar(t, interval)
 	process, own := fmt.Sprintf("/proc/%d/status", pid), "/proc/self/status"
 	free, slab := procNumber(t, "/proc/meminfo", "MemAvailable"), procNumber(t, "/proc/meminfo", "Slab")
@@ -92,8 +96,8 @@ func TestCrowd(t *testing.T) {
 	if c.lost > 0 || threads >= 50 {
 		t.Errorf("%d associations lost of %d, %d threads; want none, and fewer than 50", c.lost, n, threads)
 	}
-	if float64(c.asked-asked) < took/interval.Seconds()*float64(n)/2 {
-		t.Errorf("%d keep-alives in %.0f s", c.asked-asked, took)
+	if stay > 3*interval/2 && c.asked < n {
+		t.Errorf("%d keep-alives in %.0f s: some were not asked", c.asked, took)
 	}
 }
 
@@ -108,9 +112,11 @@ func crowdRegistrar(t *testing.T, interval time.Duration) (pid int, telemetry st
     mode = "kernel"
     listen = %q
     heartbeat_interval = %q
+    heartbeat_retries = 10
   }
   asap {
     keepalive_interval = %q
+    keepalive_timeout = "30s"
   }
   enrp {
     enabled = false
