@@ -122,25 +122,42 @@ func (f PolicyField) Share() bool {
 	return f != FieldWeight && f != FieldPriority && f != FieldDistance
 }
 
-var policyFields = map[PolicyType][]PolicyField{
-	RoundRobin:                             {},
-	WeightedRoundRobin:                     {FieldWeight},
-	Random:                                 {},
-	WeightedRandom:                         {FieldWeight},
-	Priority:                               {FieldPriority},
-	LeastUsed:                              {FieldLoad},
-	LeastUsedDegradation:                   {FieldLoad, FieldDegradation},
-	PriorityLeastUsed:                      {FieldLoad, FieldDegradation},
-	RandomizedLeastUsed:                    {FieldLoad},
-	RandomizedPriorityLeastUsed:            {FieldLoad, FieldDegradation},
-	RandomizedLeastUsedDegradation:         {FieldLoad, FieldDegradation},
-	PriorityLeastUsedDegradation:           {FieldLoad, FieldDegradation},
-	RandomizedPriorityLeastUsedDegradation: {FieldLoad, FieldDegradation},
-	WeightedRandomDPF:                      {FieldWeight, FieldWeightDPF, FieldDistance},
-	LeastUsedDPF:                           {FieldLoad, FieldLoadDPF, FieldDistance},
-	LeastUsedDegradationDPF:                {FieldLoad, FieldDegradation, FieldLoadDPF, FieldDistance},
-	PriorityLeastUsedDPF:                   {FieldLoad, FieldDegradation, FieldLoadDPF, FieldDistance},
-	PriorityLeastUsedDegradationDPF:        {FieldLoad, FieldDegradation, FieldLoadDPF, FieldDistance},
+// policyFields has the types in the order of their numbers.
+var policyFields = [...][]PolicyField{
+	{},                            // RoundRobin
+	{FieldWeight},                 // WeightedRoundRobin
+	{},                            // Random
+	{FieldWeight},                 // WeightedRandom
+	{FieldPriority},               // Priority
+	{FieldLoad},                   // LeastUsed
+	{FieldLoad, FieldDegradation}, // LeastUsedDegradation
+	{FieldLoad, FieldDegradation}, // PriorityLeastUsed
+	{FieldLoad},                   // RandomizedLeastUsed
+	{FieldLoad, FieldDegradation}, // RandomizedPriorityLeastUsed
+	{FieldLoad, FieldDegradation}, // RandomizedLeastUsedDegradation
+	{FieldLoad, FieldDegradation}, // PriorityLeastUsedDegradation
+	{FieldLoad, FieldDegradation}, // RandomizedPriorityLeastUsedDegradation
+	{FieldWeight, FieldWeightDPF, FieldDistance},               // WeightedRandomDPF
+	{FieldLoad, FieldLoadDPF, FieldDistance},                   // LeastUsedDPF
+	{FieldLoad, FieldDegradation, FieldLoadDPF, FieldDistance}, // LeastUsedDegradationDPF
+	{FieldLoad, FieldDegradation, FieldLoadDPF, FieldDistance}, // PriorityLeastUsedDPF
+	{FieldLoad, FieldDegradation, FieldLoadDPF, FieldDistance}, // PriorityLeastUsedDegradationDPF
+}
+
+// known returns the type's place in policyFields, and whether it has one: in a map
+// that would cost more than all else that is done to write a policy.
+func (t PolicyType) known() (place int, ok bool) {
+	switch {
+	case t >= RoundRobin && t <= Priority:
+		return int(t - RoundRobin), true
+	case t >= LeastUsed && t <= RandomizedLeastUsed:
+		return int(t-LeastUsed) + 5, true
+	case t >= RandomizedPriorityLeastUsed && t <= RandomizedPriorityLeastUsedDegradation:
+		return int(t-RandomizedPriorityLeastUsed) + 9, true
+	case t >= WeightedRandomDPF && t <= PriorityLeastUsedDegradationDPF:
+		return int(t-WeightedRandomDPF) + 13, true
+	}
+	return 0, false
 }
 
 // Fields returns the values that the type carries, in the order in which they
@@ -150,8 +167,11 @@ var policyFields = map[PolicyType][]PolicyField{
 // Deviation: the last two types have no deployed layout; they are written as
 // LeastUsedDegradationDPF is. See docs/deviations.md.
 func (t PolicyType) Fields() ([]PolicyField, bool) {
-	f, ok := policyFields[t]
-	return f, ok
+	i, known := t.known()
+	if !known {
+		return nil, false
+	}
+	return policyFields[i], true
 }
 
 // Policy is a Member Selection Policy parameter: the pool's policy and one

@@ -4,16 +4,17 @@ package kernel
 
 import (
 	"sync"
+	"syscall"
 	"unsafe"
 
 	"github.com/ishidawataru/sctp"
 	"golang.org/x/sys/unix"
 )
 
-// batch is room for the messages of one recvmmsg. A larger message fills several
+// batch is room for the messages of one call. A larger message fills several
 // slots, the last of which has MSG_EOR.
 type batch struct {
-	n       int
+	n, room int // messages that it has, and may have
 	headers [batchSize]struct {
 		unix.Msghdr
 		length uint32
@@ -45,16 +46,23 @@ var batches = sync.Pool{New: func() any {
 	return b
 }}
 
-// receive fills the batch with what is there. Where nothing is, it fails with
-// EAGAIN. As sending, it does not wait, and the scheduler is not told.
-func (b *batch) receive(fd uintptr) error {
-	b.n = 0
-	for i := range b.headers {
+// receive fills the batch with what is there, up to room. Where nothing is, it
+// fails with EAGAIN. As sending, it does not wait, and the scheduler is not told.
+func (b *batch) receive(fd uintptr, room int) error {
+	b.n, b.room = 0, room
+	for i := range room {
 		b.headers[i].SetControllen(int(unsafe.Sizeof(b.control[i])))
 		b.headers[i].Flags = 0
 	}
 	for {
-		n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&b.headers[0])), batchSize, unix.MSG_DONTWAIT, 0, 0)
+		var n uintptr
+		var errno syscall.Errno
+		if room == 1 {
+			n, _, errno = unix.RawSyscall(unix.SYS_RECVMSG, fd, uintptr(unsafe.Pointer(&b.headers[0].Msghdr)), unix.MSG_DONTWAIT)
+			b.headers[0].length, n = uint32(n), 1
+		} else {
+			n, _, errno = unix.RawSyscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&b.headers[0])), uintptr(room), unix.MSG_DONTWAIT, 0, 0)
+		}
 		if errno == unix.EINTR {
 			continue
 		}
@@ -65,6 +73,9 @@ func (b *batch) receive(fd uintptr) error {
 		return nil
 	}
 }
+
+// full reports whether there may be more than what the batch has.
+func (b *batch) full() bool { return b.n == b.room }
 
 // slot is a part of a batch: a message, a piece of one, or a notification.
 type slot struct {

@@ -37,6 +37,7 @@ type endpoint struct {
 	reader  *reader // the one that may read; nil at the end
 	batch   *batch
 	next    int            // the first message of the batch that was not assigned yet
+	single  int            // full batches, of one message at first, in a row
 	lent    bool           // a handler that is stuck has a part of the batch
 	cut     bool           // a notification goes on in the next slot
 	slow    []*association // get a socket of their own after the batch

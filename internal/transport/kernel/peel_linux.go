@@ -165,7 +165,7 @@ func (a *association) read(s *socket) {
 		var err error
 		cerr := s.raw.Read(func(fd uintptr) bool {
 			b = batches.Get().(*batch)
-			if err = b.receive(fd); err != nil {
+			if err = b.receive(fd, batchSize); err != nil {
 				batches.Put(b)
 			}
 			return !errors.Is(err, unix.EAGAIN)

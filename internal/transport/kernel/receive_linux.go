@@ -32,19 +32,19 @@ const patience = 10 * time.Millisecond
 // The handlers are called inside the poller's function. A full batch is followed
 // by another one. So is, a few times, one that was not full: an answer often
 // brings the next request, and to ask for that costs less than to wait for it.
-// The poller then gets its turn: news that came meanwhile wake the reader again.
+// The poller then has its turn: news that came meanwhile wake the reader again.
 func (r *reader) run() {
 	defer r.e.readers.Done()
 	_ = r.socket.raw.Read(func(fd uintptr) bool {
 		for tries := 0; ; {
-			n, ours := r.e.receive(r, fd)
+			got, ours := r.e.receive(r, fd)
 			if !r.deliver() || !ours {
 				return true
 			}
-			if n == batchSize {
-				continue
+			if got == all {
+				tries++
 			}
-			if tries++; n == 0 || tries > eager {
+			if got == nothing || tries > eager {
 				return false
 			}
 		}
@@ -58,16 +58,28 @@ func (r *reader) run() {
 // others that wait for the poller have their turn.
 const eager = 16
 
-// receive fetches a batch, and reports how many messages it has, where that is
-// known, and whether r is still to read.
-func (e *endpoint) receive(r *reader, fd uintptr) (n int, ours bool) {
+// gain is what became of an attempt to receive.
+type gain uint8
+
+const (
+	nothing gain = iota
+	some         // there may be more
+	all          // that was there
+)
+
+// singles is how many messages are fetched one by one before the reader asks for
+// a batch: to be told that nothing follows a message costs, too.
+const singles = batchSize
+
+// receive fetches a batch, and reports whether r is still to read.
+func (e *endpoint) receive(r *reader, fd uintptr) (got gain, ours bool) {
 	e.reading.Lock()
 	defer e.reading.Unlock()
 	if e.reader != r {
-		return 0, false
+		return nothing, false
 	}
 	if e.batch != nil && e.next < e.batch.n {
-		return batchSize, true // left by the former reader, who saw no end
+		return some, true // left by the former reader
 	}
 	if e.lent { // the former reader's handler still reads from it
 		e.batch, e.lent = nil, false
@@ -76,12 +88,23 @@ func (e *endpoint) receive(r *reader, fd uintptr) (n int, ours bool) {
 		e.batch = batches.Get().(*batch)
 	}
 	e.next = 0
-	if err := e.batch.receive(fd); err != nil {
-		batches.Put(e.batch)
-		e.batch = nil
-		return 0, true
+	room := batchSize
+	if e.single < singles {
+		room = 1
 	}
-	return e.batch.n, true
+	if err := e.batch.receive(fd, room); err != nil {
+		batches.Put(e.batch)
+		e.batch, e.single = nil, 0
+		return nothing, true
+	}
+	switch {
+	case e.batch.full():
+		e.single++
+		return some, true
+	case e.batch.n == 1:
+		e.single = 0
+	}
+	return all, true
 }
 
 // deliver hands the batch over, and reports whether r was not replaced meanwhile.
@@ -98,7 +121,7 @@ func (r *reader) deliver() bool {
 			e.slow = nil
 			if e.lent {
 				e.batch, e.lent = nil, false
-			} else if e.batch != nil && e.batch.n < batchSize {
+			} else if e.batch != nil && !e.batch.full() {
 				batches.Put(e.batch)
 				e.batch = nil
 			}
