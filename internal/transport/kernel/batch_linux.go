@@ -4,13 +4,14 @@ package kernel
 
 import (
 	"sync"
+	"syscall"
 	"unsafe"
 
 	"github.com/ishidawataru/sctp"
 	"golang.org/x/sys/unix"
 )
 
-// batch is room for the messages of one recvmmsg. A larger message fills several
+// batch is room for the messages of one call. A larger message fills several
 // slots, the last of which has MSG_EOR.
 type batch struct {
 	n, room int // messages that it has, and may have
@@ -54,7 +55,14 @@ func (b *batch) receive(fd uintptr, room int) error {
 		b.headers[i].Flags = 0
 	}
 	for {
-		n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&b.headers[0])), uintptr(room), unix.MSG_DONTWAIT, 0, 0)
+		var n uintptr
+		var errno syscall.Errno
+		if room == 1 {
+			n, _, errno = unix.RawSyscall(unix.SYS_RECVMSG, fd, uintptr(unsafe.Pointer(&b.headers[0].Msghdr)), unix.MSG_DONTWAIT)
+			b.headers[0].length, n = uint32(n), 1
+		} else {
+			n, _, errno = unix.RawSyscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&b.headers[0])), uintptr(room), unix.MSG_DONTWAIT, 0, 0)
+		}
 		if errno == unix.EINTR {
 			continue
 		}

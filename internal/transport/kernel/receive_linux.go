@@ -69,7 +69,7 @@ const (
 
 // singles is how many messages are fetched one by one before the reader asks for
 // a batch: to be told that nothing follows a message costs, too.
-const singles = 4
+const singles = batchSize
 
 // receive fetches a batch, and reports whether r is still to read.
 func (e *endpoint) receive(r *reader, fd uintptr) (got gain, ours bool) {
