@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -117,9 +118,14 @@ func (o own) element(t *testing.T, h labHost, c elementConfig) *process {
 
 // user runs one of our user commands.
 func (o own) user(t *testing.T, c userConfig, args ...string) *process {
-	text := fmt.Sprintf("user {\n %s }\n", o.door.transport(c.host, false))
-	args = append(append(configFile(t, text), args...), "--registrar", c.registrar.ip()+":3863")
-	return c.host.start(t, nil, program(t), args...)
+	return o.userAt(t, c.host, c.registrar.addr(0), args...)
+}
+
+// userAt is the same for a registrar by its address.
+func (o own) userAt(t *testing.T, h labHost, registrar netip.Addr, args ...string) *process {
+	text := fmt.Sprintf("user {\n %s }\n", o.door.transport(h, false))
+	args = append(append(configFile(t, text), args...), "--registrar", registrar.String()+":3863")
+	return h.start(t, nil, program(t), args...)
 }
 
 // poolView is what "rspool resolve -o json" prints.
@@ -136,7 +142,13 @@ type poolView struct {
 // none.
 func (o own) resolve(t *testing.T, c userConfig) (poolView, error) {
 	t.Helper()
-	p := o.user(t, c, "resolve", string(c.pool), "--all", "-o", "json", "--timeout", "8s", "--log-level", "error")
+	return o.resolveAt(t, c.host, c.registrar.addr(0), c.pool)
+}
+
+// resolveAt is the same for a registrar by its address.
+func (o own) resolveAt(t *testing.T, h labHost, registrar netip.Addr, pool rserpool.Handle) (poolView, error) {
+	t.Helper()
+	p := o.userAt(t, h, registrar, "resolve", string(pool), "--all", "-o", "json", "--timeout", "8s", "--log-level", "error")
 	if !p.ended(30 * time.Second) {
 		p.signal(syscall.SIGQUIT) // it says where it is
 		p.ended(10 * time.Second)

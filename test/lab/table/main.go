@@ -100,6 +100,7 @@ var headings = []struct{ table, title, first string }{
 	{"service", "Services", "registrar, element, user"},
 	{"topic", "ASAP", "registrar, element, user"},
 	{"enrp", "ENRP", "registrars"},
+	{"path", "A network is cut", "registrar, element, user"},
 }
 
 // render writes the tables and, below them, the reasons that their cells refer to.
