@@ -124,7 +124,9 @@ func (e *endpoint) peel(a *association) {
 		return
 	}
 	if err == nil {
-		setBuffers(own, 2*e.d.cfg.ReceiveWindow, 2*e.d.cfg.SendBuffer)
+		// The peer may send as much as the endpoint's window has promised: a smaller
+		// buffer would drop it, and the peer give up.
+		setBuffers(own, 0, 2*e.d.cfg.SendBuffer)
 		err = e.settle(a, own)
 	}
 	if err != nil && !errors.Is(err, unix.EINVAL) { // else its end is about to be heard

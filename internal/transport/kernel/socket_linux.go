@@ -202,13 +202,13 @@ func (d *Door) bind(fd int, six bool, port uint16) error {
 	return nil
 }
 
-// setBuffers asks for socket buffers. Where the system refuses more than its
-// limit, that is what there is.
+// setBuffers asks for socket buffers; one of size 0 stays as it is. Where the system
+// refuses more than its limit, that is what there is.
 func setBuffers(fd, receive, send int) {
 	for _, o := range []struct{ force, plain, size int }{
 		{unix.SO_RCVBUFFORCE, unix.SO_RCVBUF, receive}, {unix.SO_SNDBUFFORCE, unix.SO_SNDBUF, send},
 	} {
-		if unix.SetsockoptInt(fd, unix.SOL_SOCKET, o.force, o.size) != nil {
+		if o.size != 0 && unix.SetsockoptInt(fd, unix.SOL_SOCKET, o.force, o.size) != nil {
 			_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, o.plain, o.size)
 		}
 	}
