@@ -45,6 +45,16 @@ func (c *Config) late() *reader {
 	return &r
 }
 
+// behind is late for problems that follow those of err, if it has any.
+func (c *Config) behind(err error) *reader {
+	r := c.late()
+	var before *Error
+	if errors.As(err, &before) {
+		r.diags = before.diags
+	}
+	return r
+}
+
 func (r *reader) compile(p *Policy, log func(string, lua.Level, string)) {
 	text, err := readScript(p.Source)
 	if err != nil {
@@ -160,11 +170,7 @@ func (p *Policy) place(name string) hcl.Range {
 // shows at work, such as tests that fail. It stands where the policy's source or
 // block does.
 func (c *Config) Refuse(err error, reference, summary, detail string) error {
-	r := c.late()
-	var before *Error
-	if errors.As(err, &before) {
-		r.diags = before.diags
-	}
+	r := c.behind(err)
 	for i := range c.Policies {
 		if p := &c.Policies[i]; p.Reference() == reference {
 			r.fail(p.place("source"), summary, detail)

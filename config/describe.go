@@ -128,11 +128,7 @@ func (r *reader) checkOffer(p *Policy, d *plugins.Description) {
 // for the first one. It is for what shows at work: a plugin may refuse a block
 // that fits its schema.
 func (c *Config) Complain(err error, reference string, wrong *plugins.ConfigError) error {
-	r := c.late()
-	var before *Error
-	if errors.As(err, &before) {
-		r.diags = before.diags
-	}
+	r := c.behind(err)
 	for i := range c.Policies {
 		if p := &c.Policies[i]; p.Reference() == reference {
 			r.complain(p, wrong)

@@ -78,6 +78,20 @@ func (s *Selector) reason() (err error) {
 	return f.Fault()
 }
 
+// firstKey is the key of a new member. In a fault it is the one that it would have by
+// the next policy of the chain, and without one the member comes after all others that
+// can serve.
+func (s *Selector) firstKey(p Ranked, m *Member) float64 {
+	k := p.Key(m)
+	if k != k {
+		s.noResult(m, "key", k)
+		if k = s.spareKey(m); k != k {
+			k = math.MaxFloat64
+		}
+	}
+	return k
+}
+
 // spareKey is the key that a new member has in a fault, NaN if nobody tells.
 func (s *Selector) spareKey(m *Member) float64 {
 	if s.keeper != nil {

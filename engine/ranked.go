@@ -1,7 +1,5 @@
 package engine
 
-import "math"
-
 // ranked is the order of a Ranked policy: a sorted list.
 type ranked struct {
 	selector *Selector
@@ -19,17 +17,9 @@ func (o *ranked) key(m *Member) float64 {
 	return k
 }
 
-// add ranks a new member. In a fault it has the key that it would have by the next
-// policy of the chain, and without one it comes after all others that can serve.
+// add ranks a new member.
 func (o *ranked) add(m *Member) {
-	k := o.policy.Key(m)
-	if k != k {
-		o.selector.noResult(m, "key", k)
-		if k = o.selector.spareKey(m); k != k {
-			k = math.MaxFloat64
-		}
-	}
-	m.key = k
+	m.key = o.selector.firstKey(o.policy, m)
 	o.ranks.insert(m)
 }
 

@@ -31,14 +31,7 @@ func newSampled(s *Selector, p Ranked, d *Description) *sampled {
 }
 
 func (o *sampled) add(m *Member) {
-	k := o.policy.Key(m)
-	if k != k {
-		o.selector.noResult(m, "key", k)
-		if k = o.selector.spareKey(m); k != k {
-			k = math.MaxFloat64
-		}
-	}
-	m.key = k
+	m.key = o.selector.firstKey(o.policy, m)
 }
 
 func (o *sampled) remove(*Member) {}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/rspool/rspool/internal/sessions"
 )
 
 // slack is the time for which a pace may be exceeded to make up for sleeps that
@@ -47,5 +49,5 @@ func (p *Pace) Wait(ctx context.Context, pixels int) error {
 	if ahead <= 0 {
 		return ctx.Err()
 	}
-	return wait(ctx, ahead)
+	return sessions.Wait(ctx, ahead)
 }

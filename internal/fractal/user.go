@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	rserpool "github.com/rspool/rspool"
+	"github.com/rspool/rspool/internal/sessions"
 	"github.com/rspool/rspool/pool"
 )
 
@@ -142,7 +143,7 @@ func (r *Render) persist(ctx context.Context, index int) error {
 		}
 		r.cfg.Log.Info("tile is begun again", "tile", index, "attempt", attempt, "error", err)
 		r.board.retried()
-		if err := wait(ctx, pause); err != nil {
+		if err := sessions.Wait(ctx, pause); err != nil {
 			return err
 		}
 		pause = min(2*pause, 2*time.Second)
@@ -165,22 +166,10 @@ func (r *Render) open(ctx context.Context) (userSession, error) {
 		if !vacant || late || !r.served.Load() {
 			return nil, err
 		}
-		if err := wait(ctx, pause); err != nil {
+		if err := sessions.Wait(ctx, pause); err != nil {
 			return nil, err
 		}
 		pause = min(2*pause, time.Second)
-	}
-}
-
-// wait returns after d, or with the context's error.
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 

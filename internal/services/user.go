@@ -110,7 +110,7 @@ func Ask(ctx context.Context, s sessions.User, cfg AskConfig, ppid uint32,
 			cfg.Replied(reply)
 		}
 		next = later(next.Add(cfg.Interval), time.Now())
-		if r.Asked != cfg.Count && wait(ctx, time.Until(next)) != nil {
+		if r.Asked != cfg.Count && sessions.Wait(ctx, time.Until(next)) != nil {
 			return r, nil
 		}
 	}
@@ -123,21 +123,6 @@ func later(a, b time.Time) time.Time {
 		return a
 	}
 	return b
-}
-
-// wait returns after d, or with the context's error.
-func wait(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return ctx.Err()
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // UseDaytime returns what a daytime service says first. The deployed ones then end the

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	rserpool "github.com/rspool/rspool"
+	"github.com/rspool/rspool/internal/sessions"
 	"github.com/rspool/rspool/internal/sessions/sessionstest"
 	"github.com/rspool/rspool/internal/transport/memory"
 	"github.com/rspool/rspool/pool"
@@ -133,7 +134,7 @@ func TestDiscardCountsWhatItSends(t *testing.T) {
 					return err
 				}
 				received.Add(uint64(len(m.Data)))
-				_ = wait(ctx, time.Millisecond) // so that virtual time passes
+				_ = sessions.Wait(ctx, time.Millisecond) // so that virtual time passes
 			}
 		}
 		at := element(t, w, 1, slow)
@@ -142,7 +143,7 @@ func TestDiscardCountsWhatItSends(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		go func() {
-			_ = wait(ctx, 3*time.Second)
+			_ = sessions.Wait(ctx, 3*time.Second)
 			at.Kill()
 		}()
 		told := 0
